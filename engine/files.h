@@ -1,0 +1,24 @@
+// Reading files whole and writing them whole.
+// Invariant: a file the programs write appears under its name complete or not at all: temporary in the same folder
+// (O_EXCL), fsync, rename, fsync of the folder (Pillai et al., OSDI 2014). On any failure the temporary is removed and
+// what stood there before is untouched.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace karyon {
+
+/// Error no_input when it is not there, bad_data when it is no regular file or larger than max_bytes, io when reading
+/// fails.
+std::vector<std::uint8_t> read_file(const std::filesystem::path& path, std::uint64_t max_bytes = UINT64_MAX);
+
+/// Error cannot_create when the folder cannot be written, io when writing fails half-way.
+void write_file(const std::filesystem::path& path, std::span<const std::uint8_t> bytes);
+void write_file(const std::filesystem::path& path, std::string_view text);
+
+}  // namespace karyon

@@ -1,0 +1,85 @@
+#include "engine/memory.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+
+#include "kernels/check.h"
+
+namespace karyon {
+
+namespace {
+constexpr std::size_t kGranule = 512;
+}
+
+Allocator::~Allocator() { trim(); }
+
+void* Allocator::device_allocate(std::size_t bytes) {
+  if (figures_.active + figures_.cached + bytes > limit_) return nullptr;
+  ++figures_.device_allocations;
+  return std::aligned_alloc(kGranule, bytes);
+}
+
+void* Allocator::allocate(std::size_t bytes) {
+  const std::size_t largest = SIZE_MAX / 2;
+  const std::size_t size =
+      bytes > largest ? bytes : (std::max<std::size_t>(bytes, 1) + kGranule - 1) / kGranule * kGranule;
+  const std::lock_guard lock(mutex_);
+  void* block = nullptr;
+  std::size_t block_size = size;
+  if (const auto fit = free_.lower_bound(size); fit != free_.end() && fit->first < 2 * size) {
+    block_size = fit->first;
+    block = fit->second;
+    figures_.cached -= block_size;
+    free_.erase(fit);
+  } else if (bytes <= largest) {
+    block = device_allocate(size);
+    if (block == nullptr) {
+      trim_locked();
+      block = device_allocate(size);
+    }
+  }
+  if (block == nullptr) {
+    throw Error(Exit::out_of_memory, "out of memory: asked " + std::to_string(size) + " bytes, active " +
+                                         std::to_string(figures_.active) + ", cached " +
+                                         std::to_string(figures_.cached) + ", peak " + std::to_string(figures_.peak) +
+                                         "; try a smaller batch or image size");
+  }
+  used_.emplace(block, block_size);
+  figures_.active += block_size;
+  figures_.peak = std::max(figures_.peak, figures_.active);
+  return block;
+}
+
+void Allocator::release(void* block) noexcept {
+  const std::lock_guard lock(mutex_);
+  const auto entry = used_.find(block);
+  if (entry == used_.end()) return;
+  figures_.active -= entry->second;
+  figures_.cached += entry->second;
+  free_.emplace(entry->second, block);
+  used_.erase(entry);
+}
+
+void Allocator::trim() noexcept {
+  const std::lock_guard lock(mutex_);
+  trim_locked();
+}
+
+void Allocator::trim_locked() noexcept {
+  for (const auto& [size, block] : free_) std::free(block);  // NOLINT(cppcoreguidelines-no-malloc)
+  free_.clear();
+  figures_.cached = 0;
+}
+
+MemoryFigures Allocator::figures() const {
+  const std::lock_guard lock(mutex_);
+  return figures_;
+}
+
+void Allocator::set_limit(std::size_t bytes) {
+  const std::lock_guard lock(mutex_);
+  limit_ = bytes;
+}
+
+}  // namespace karyon

@@ -1,0 +1,48 @@
+// A caching allocator, one a device.
+// Invariant: every byte the engine or a stream uses comes from here and is counted; a freed block is kept and handed
+// out again (the smallest that fits under twice the size), so from the second step on the device is never asked.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <unordered_map>
+
+#include "kernels/stream.h"
+
+namespace karyon {
+
+struct MemoryFigures {
+  std::size_t active = 0;                // bytes in blocks handed out
+  std::size_t cached = 0;                // bytes in blocks kept for reuse
+  std::size_t peak = 0;                  // the most that active ever was
+  std::uint64_t device_allocations = 0;  // how often the device itself was asked
+};
+
+class Allocator final : public MemorySource {
+ public:
+  Allocator() = default;
+  ~Allocator() override;
+  /// At least `bytes` (rounded up to 512), aligned to 64. When the device refuses, cached blocks are given back and it
+  /// is asked once more; then Error(Exit::out_of_memory) with asked, active, cached and peak.
+  void* allocate(std::size_t bytes) override;
+  void release(void* block) noexcept override;
+  /// Gives all cached blocks back to the device.
+  void trim() noexcept;
+  [[nodiscard]] MemoryFigures figures() const;
+  /// For tests: refuse to go beyond this many bytes of active and cached memory together.
+  void set_limit(std::size_t bytes);
+
+ private:
+  void trim_locked() noexcept;
+  void* device_allocate(std::size_t bytes);
+
+  mutable std::mutex mutex_;
+  std::multimap<std::size_t, void*> free_;
+  std::unordered_map<void*, std::size_t> used_;
+  MemoryFigures figures_;
+  std::size_t limit_ = SIZE_MAX;
+};
+
+}  // namespace karyon

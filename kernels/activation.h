@@ -1,0 +1,14 @@
+// ReLU and ReLU6 as passes of their own, for where no op carries them along.
+//   relu(x) = max(x, 0); relu6(x) = min(max(x, 0), 6)
+// backward: dx = dy where 0 < y (and y < 6 for relu6), else 0; at the kinks the gradient is 0, as in TensorFlow.
+// Layouts: NHWC of any pitch. Aliasing: y may be x, dx may be dy. Saved for backward: y.
+#pragma once
+
+#include "kernels/op.h"
+
+namespace karyon {
+
+KERNEL(activation_forward, (Stream & stream, ConstFloatView x, Activation act, FloatView y))
+KERNEL(activation_backward, (Stream & stream, ConstFloatView dy, ConstFloatView y, Activation act, FloatView dx))
+
+}  // namespace karyon

@@ -1,0 +1,11 @@
+// y = a + b, element by element. Layouts: NHWC of any pitch. Aliasing: y may be a or b.
+// The gradient of both inputs is dy itself, so there is no backward kernel.
+#pragma once
+
+#include "kernels/op.h"
+
+namespace karyon {
+
+KERNEL(add, (Stream & stream, ConstFloatView a, ConstFloatView b, FloatView y))
+
+}  // namespace karyon

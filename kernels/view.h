@@ -1,0 +1,80 @@
+// What a kernel sees of a tensor: a pointer, four sizes and a pixel pitch.
+// Invariant: activations are NHWC everywhere. Element (n, y, x, ch) lies at data[((n * h + y) * w + x) * pitch + ch];
+// pitch >= c, so a slice of channels is a view of the whole, and only dense() views have pitch == c.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace karyon {
+
+template <class T>
+struct View {
+  T* data = nullptr;
+  int n = 0, h = 0, w = 0, c = 0;
+  std::ptrdiff_t pitch = 0;  // elements from one pixel to the next
+
+  View() = default;
+  View(T* data_, int n_, int h_, int w_, int c_) : View(data_, n_, h_, w_, c_, c_) {}
+  View(T* data_, int n_, int h_, int w_, int c_, std::ptrdiff_t pitch_)
+      : data(data_), n(n_), h(h_), w(w_), c(c_), pitch(pitch_) {}
+
+  [[nodiscard]] std::int64_t pixels() const { return std::int64_t{n} * h * w; }
+  [[nodiscard]] std::int64_t size() const { return pixels() * c; }
+  [[nodiscard]] bool dense() const { return pitch == c; }
+  [[nodiscard]] T* pixel(std::int64_t index) const { return data + index * pitch; }
+  [[nodiscard]] T* at(int in, int iy, int ix) const { return pixel((std::int64_t{in} * h + iy) * w + ix); }
+  [[nodiscard]] bool same_shape(const View<const T>& o) const { return n == o.n && h == o.h && w == o.w && c == o.c; }
+  explicit operator bool() const { return data != nullptr; }
+  operator View<const T>() const { return {data, n, h, w, c, pitch}; }  // NOLINT(google-explicit-constructor)
+};
+
+template <class T>
+struct View<const T> {
+  const T* data = nullptr;
+  int n = 0, h = 0, w = 0, c = 0;
+  std::ptrdiff_t pitch = 0;
+
+  View() = default;
+  View(const T* data_, int n_, int h_, int w_, int c_) : View(data_, n_, h_, w_, c_, c_) {}
+  View(const T* data_, int n_, int h_, int w_, int c_, std::ptrdiff_t pitch_)
+      : data(data_), n(n_), h(h_), w(w_), c(c_), pitch(pitch_) {}
+
+  [[nodiscard]] std::int64_t pixels() const { return std::int64_t{n} * h * w; }
+  [[nodiscard]] std::int64_t size() const { return pixels() * c; }
+  [[nodiscard]] bool dense() const { return pitch == c; }
+  [[nodiscard]] const T* pixel(std::int64_t index) const { return data + index * pitch; }
+  [[nodiscard]] const T* at(int in, int iy, int ix) const { return pixel((std::int64_t{in} * h + iy) * w + ix); }
+  [[nodiscard]] bool same_shape(const View& o) const { return n == o.n && h == o.h && w == o.w && c == o.c; }
+  explicit operator bool() const { return data != nullptr; }
+};
+
+using FloatView = View<float>;
+using ConstFloatView = View<const float>;
+
+/// Rows and columns added (convolution) or cut off (transposed convolution) at each side. TensorFlow's SAME pads (0,1)
+/// at stride 2 on even sizes, torchvision (1,1): hence four numbers.
+struct Padding {
+  int top = 0, bottom = 0, left = 0, right = 0;
+  friend bool operator==(const Padding&, const Padding&) = default;
+};
+
+/// Kernel size, stride and padding of a convolution, or kernel size, stride and cropping of a transposed one.
+struct ConvGeometry {
+  int kernel_h = 1, kernel_w = 1;
+  int stride_h = 1, stride_w = 1;
+  Padding pad;
+
+  /// Output size of a convolution: floor((in + pad - kernel) / stride) + 1.
+  [[nodiscard]] int out_h(int in) const { return (in + pad.top + pad.bottom - kernel_h) / stride_h + 1; }
+  [[nodiscard]] int out_w(int in) const { return (in + pad.left + pad.right - kernel_w) / stride_w + 1; }
+  /// Output size of a transposed convolution: (in - 1) * stride + kernel - cropping.
+  [[nodiscard]] int transposed_out_h(int in) const { return (in - 1) * stride_h + kernel_h - pad.top - pad.bottom; }
+  [[nodiscard]] int transposed_out_w(int in) const { return (in - 1) * stride_w + kernel_w - pad.left - pad.right; }
+  friend bool operator==(const ConvGeometry&, const ConvGeometry&) = default;
+};
+
+/// Applied to an op's result before it is stored. relu6(x) = min(max(x, 0), 6).
+enum class Activation : std::uint8_t { none, relu, relu6 };
+
+}  // namespace karyon

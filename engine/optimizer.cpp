@@ -1,0 +1,49 @@
+#include "engine/optimizer.h"
+
+#include <algorithm>
+
+#include "kernels/check.h"
+
+namespace karyon {
+
+namespace {
+
+// Every parameter begins on a cache line; the gap stays zero, so that Adam leaves it alone.
+std::int64_t aligned(std::int64_t count) { return (count + 15) / 16 * 16; }
+
+}  // namespace
+
+ParameterBlock::ParameterBlock(Context& context, const std::vector<Tensor*>& values) {
+  std::int64_t total = 0;
+  for (const Tensor* value : values) total += aligned(value->size());
+  if (total == 0) return;
+  KARYON_CHECK(total < (std::int64_t{1} << 31), "the flat block has less than 2^31 numbers");
+  values_ = Tensor::zeros(context, {static_cast<int>(total)});
+  gradients_ = Tensor::zeros(context, {static_cast<int>(total)});
+  std::int64_t at = 0;
+  for (Tensor* value : values) {
+    const Tensor place = values_.slice(at, value->shape());
+    std::copy_n(value->data(), value->size(), place.data());
+    gradient_slices_.push_back(gradients_.slice(at, value->shape()));
+    *value = place;
+    at += aligned(value->size());
+  }
+}
+
+Adam::Adam(Context& context, ParameterBlock& block, AdamSettings settings)
+    : context_(context), block_(block), settings_(settings) {
+  if (block.size() == 0) return;
+  m_ = Tensor::zeros(context, block.values().shape());
+  v_ = Tensor::zeros(context, block.values().shape());
+}
+
+void Adam::step() {
+  ++step_;
+  if (block_.size() == 0) return;
+  const ProfileScope scope(context_.profile(), "adam");
+  ON_DEVICE(adam_step, context_.stream(), block_.size(), block_.gradients().data(), settings_, step_,
+            block_.values().data(), m_.data(), v_.data());
+  block_.values().mark_changed();
+}
+
+}  // namespace karyon

@@ -1,0 +1,23 @@
+#include "apps/cli/common_flags.h"
+
+#include <algorithm>
+
+#include "apps/cli/cpus.h"
+#include "apps/cli/device.h"
+
+namespace karyon {
+
+void add_common_flags(CommandLine& line, CommonFlags& flags) {
+  constexpr int kMostThreads = 1024;
+  flags.threads = std::min(allowed_cpus(), kMostThreads);
+  line.text("--device", flags.device, "Where to compute: auto, cpu, cuda or cuda:N")
+      ->check([](const std::string& word) {
+        return is_device_name(word) ? std::string() : "'" + word + "' is none of auto, cpu, cuda, cuda:N";
+      })
+      ->type_name("NAME");
+  line.number("--threads", flags.threads, 1, kMostThreads, "CPU threads; by default one for each CPU allowed");
+  CLI::Option* quiet = line.app().add_flag("-q,--quiet", flags.quiet, "Warnings and results only");
+  line.app().add_flag("-v,--verbose", flags.verbose, "Say more")->excludes(quiet);
+}
+
+}  // namespace karyon

@@ -1,0 +1,97 @@
+#include "apps/cli/progress_bar.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdio>
+#include <utility>
+
+namespace karyon {
+namespace {
+
+std::string clock_text(double seconds) {
+  constexpr double kLongest = 99 * 3600.0;
+  const auto whole = static_cast<int>(std::min(seconds, kLongest) + 0.5);
+  char text[32];
+  if (whole >= 3600) {
+    std::snprintf(text, sizeof text, "%d:%02d:%02d", whole / 3600, whole / 60 % 60, whole % 60);
+  } else {
+    std::snprintf(text, sizeof text, "%d:%02d", whole / 60, whole % 60);
+  }
+  return text;
+}
+
+std::string rate_text(double rate, std::string_view unit) {
+  char text[32];
+  std::snprintf(text, sizeof text, rate < 100 ? "%.1f " : "%.0f ", rate);
+  return text + std::string(unit) + "/s";
+}
+
+// "[=====>    ]", `width` wide with its brackets.
+std::string bar_text(double share, int width) {
+  const int inside = width - 2;
+  const int filled = static_cast<int>(share * inside);
+  std::string bar(static_cast<std::size_t>(filled), '=');
+  if (filled < inside) bar += '>';
+  bar.resize(static_cast<std::size_t>(inside), ' ');
+  return "[" + bar + "]";
+}
+
+}  // namespace
+
+std::string progress_line(const Progress& progress, int columns) {
+  const std::int64_t total = std::max<std::int64_t>(progress.total, 1);
+  const std::int64_t done = std::clamp<std::int64_t>(progress.done, 0, total);
+  const std::string total_text = std::to_string(progress.total);
+  std::string done_text = std::to_string(done);
+  if (done_text.size() < total_text.size()) done_text.insert(0, total_text.size() - done_text.size(), ' ');
+
+  const std::string label(progress.label);
+  std::string counts = done_text + "/" + total_text;
+  if (done > 0 && progress.seconds > 0) {
+    const double rate = static_cast<double>(done) / progress.seconds;
+    const double left = static_cast<double>(total - done) / rate;
+    counts += " " + rate_text(rate, progress.unit) + " " + clock_text(left) + " left";
+  }
+  const std::string note = progress.note.empty() ? "" : " " + std::string(progress.note);
+
+  constexpr int kWidest = 32, kNarrowest = 6;
+  const auto room_beside = [&](const std::string& behind) {
+    return columns - static_cast<int>(label.size() + 1 + 1 + counts.size() + behind.size());
+  };
+  std::string line = label + " ";
+  const bool with_note = room_beside(note) >= kNarrowest;
+  const int room = std::min(room_beside(with_note ? note : ""), kWidest);
+  if (room >= kNarrowest) line += bar_text(static_cast<double>(done) / static_cast<double>(total), room) + " ";
+  line += counts + (with_note ? note : "");
+  line.resize(std::min(line.size(), static_cast<std::size_t>(std::max(columns, 0))));
+  return line;
+}
+
+ProgressBar::ProgressBar(Log& log, std::string label, std::int64_t total, std::string unit)
+    : log_(log), label_(std::move(label)), unit_(std::move(unit)), total_(total), start_(Clock::now()) {
+  if (log_.live()) draw(start_);
+}
+
+ProgressBar::~ProgressBar() { log_.show_bar(""); }
+
+void ProgressBar::advance(std::int64_t count) {
+  const std::lock_guard lock(mutex_);
+  done_ += count;
+  constexpr std::chrono::milliseconds kInterval(100);
+  const Clock::time_point now = Clock::now();
+  if (log_.live() && now - drawn_ >= kInterval) draw(now);
+}
+
+void ProgressBar::set_note(std::string note) {
+  const std::lock_guard lock(mutex_);
+  note_ = std::move(note);
+}
+
+void ProgressBar::draw(Clock::time_point now) {
+  drawn_ = now;
+  const double seconds = std::chrono::duration<double>(now - start_).count();
+  // The last column stays free: a terminal would wrap the line there.
+  log_.show_bar(progress_line({label_, done_, total_, seconds, unit_, note_}, log_.columns() - 1));
+}
+
+}  // namespace karyon

@@ -1,0 +1,181 @@
+// Every descriptor and every temporary has an owner here, so each way out, by exception too, leaves none behind.
+#include "engine/files.h"
+
+#include <atomic>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "kernels/check.h"
+
+namespace karyon {
+
+namespace {
+
+std::string errno_text(int code) { return std::generic_category().message(code); }
+
+std::string quoted(const std::filesystem::path& path) { return "'" + path.string() + "'"; }
+
+/// Owns a file descriptor.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  [[nodiscard]] int get() const { return fd_; }
+  /// Some file systems report a failed write only here.
+  int close() { return ::close(std::exchange(fd_, -1)); }
+
+ private:
+  int fd_;
+};
+
+/// Reads up to `size` bytes; fewer only at the end of the file. -1 and errno on failure.
+ssize_t read_up_to(int fd, std::uint8_t* data, std::size_t size) {
+  std::size_t done = 0;
+  while (done < size) {
+    const ssize_t got = ::read(fd, data + done, size - done);
+    if (got == 0) break;
+    if (got < 0) {
+      if (errno == EINTR) continue;
+      return -1;
+    }
+    done += static_cast<std::size_t>(got);
+  }
+  return static_cast<ssize_t>(done);
+}
+
+bool write_all(int fd, std::span<const std::uint8_t> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t put = ::write(fd, bytes.data(), bytes.size());
+    if (put < 0) {
+      if (errno == EINTR) continue;
+      return false;
+    }
+    bytes = bytes.subspan(static_cast<std::size_t>(put));
+  }
+  return true;
+}
+
+bool sync(int fd) {
+  // EINVAL: a file system that has nothing to sync, such as some FUSE and network ones for folders.
+  return ::fsync(fd) == 0 || errno == EINVAL;
+}
+
+Exit exit_for_open(int code) {
+  switch (code) {
+    case ENOENT:
+    case ENOTDIR:
+    case ENAMETOOLONG:
+      return Exit::no_input;
+    case ELOOP:
+    case ENXIO:  // a socket, or a device with nothing behind it
+      return Exit::bad_data;
+    default:
+      return Exit::io;
+  }
+}
+
+/// A new file in a folder that removes itself unless it was renamed to its final name.
+class Temporary {
+ public:
+  explicit Temporary(int folder) : folder_(folder), fd_(create()) {}
+  Temporary(const Temporary&) = delete;
+  Temporary& operator=(const Temporary&) = delete;
+  ~Temporary() {
+    if (made_) ::unlinkat(folder_, name_.c_str(), 0);
+  }
+  [[nodiscard]] bool made() const { return made_; }
+  [[nodiscard]] Descriptor& file() { return fd_; }
+  bool rename_to(const std::string& name) {
+    if (::renameat(folder_, name_.c_str(), folder_, name.c_str()) != 0) return false;
+    made_ = false;
+    return true;
+  }
+
+ private:
+  int create() {
+    // The number tells threads apart; names that a killed process with our id left behind are stepped over.
+    static std::atomic<unsigned> number{0};
+    for (int attempt = 0; attempt < 100; ++attempt) {
+      name_ = ".karyon-" + std::to_string(::getpid()) + "-" + std::to_string(number++) + ".tmp";
+      const int fd = ::openat(folder_, name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+      made_ = fd >= 0;
+      if (made_ || errno != EEXIST) return fd;
+    }
+    return -1;
+  }
+
+  int folder_;
+  std::string name_;
+  bool made_ = false;
+  Descriptor fd_;
+};
+
+}  // namespace
+
+std::vector<std::uint8_t> read_file(const std::filesystem::path& path, std::uint64_t max_bytes) {
+  // O_NONBLOCK: opening a FIFO that nobody writes to must not hang before fstat can refuse it.
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  if (file.get() < 0) {
+    const int code = errno;
+    throw Error(exit_for_open(code), "cannot open " + quoted(path) + ": " + errno_text(code));
+  }
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) {
+    throw Error(Exit::io, "cannot read " + quoted(path) + ": " + errno_text(errno));
+  }
+  if (S_ISDIR(status.st_mode)) throw Error(Exit::bad_data, quoted(path) + " is a folder, expected a file");
+  if (!S_ISREG(status.st_mode)) {
+    throw Error(Exit::bad_data, quoted(path) + " is not a regular file (a pipe, socket or device)");
+  }
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  if (size > max_bytes) {
+    throw Error(Exit::bad_data, quoted(path) + " has " + std::to_string(size) + " bytes, more than the " +
+                                    std::to_string(max_bytes) + " allowed here");
+  }
+  std::vector<std::uint8_t> bytes(size);
+  std::uint8_t beyond = 0;
+  const ssize_t got = read_up_to(file.get(), bytes.data(), bytes.size());
+  const ssize_t more = got < 0 ? -1 : read_up_to(file.get(), &beyond, 1);
+  if (more < 0) throw Error(Exit::io, "cannot read " + quoted(path) + ": " + errno_text(errno));
+  if (static_cast<std::uint64_t>(got) != size || more != 0) {
+    throw Error(Exit::io, quoted(path) + " changed its size while it was read; try again");
+  }
+  return bytes;
+}
+
+void write_file(const std::filesystem::path& path, std::span<const std::uint8_t> bytes) {
+  const auto fail = [&path](Exit exit, int code) {
+    throw Error(exit, "cannot write " + quoted(path) + ": " + errno_text(code));
+  };
+  if (!path.has_filename()) fail(Exit::cannot_create, EISDIR);
+  struct stat status {};
+  if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
+    // A rename would put a plain file in the place of, say, /dev/null.
+    throw Error(Exit::cannot_create, "cannot write " + quoted(path) + ": a folder or device of that name is there");
+  }
+  const std::filesystem::path parent = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  const Descriptor folder(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.get() < 0) fail(Exit::cannot_create, errno);
+  Temporary temporary(folder.get());
+  if (!temporary.made()) fail(Exit::cannot_create, errno);
+  if (!write_all(temporary.file().get(), bytes) || !sync(temporary.file().get()) || temporary.file().close() != 0) {
+    fail(Exit::io, errno);
+  }
+  if (!temporary.rename_to(path.filename().string())) fail(Exit::cannot_create, errno);
+  if (!sync(folder.get())) fail(Exit::io, errno);
+}
+
+void write_file(const std::filesystem::path& path, std::string_view text) {
+  write_file(path, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+}
+
+}  // namespace karyon

@@ -1,0 +1,95 @@
+// Invariant: a conversion to float is exact for f32, f16 and bf16 and correctly rounded for f64; infinities and NaN
+// stay what they are, so that the caller can refuse them.
+#include "weights/archive.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "kernels/check.h"
+
+namespace karyon {
+
+static_assert(std::endian::native == std::endian::little, "tensor bytes are little-endian and used as they are");
+
+namespace {
+
+float half_to_float(std::uint16_t bits) {
+  const int exponent = (bits >> 10) & 31;
+  const int mantissa = bits & 1023;
+  float magnitude = 0;
+  if (exponent == 31) {
+    magnitude = mantissa == 0 ? std::numeric_limits<float>::infinity() : std::numeric_limits<float>::quiet_NaN();
+  } else if (exponent == 0) {
+    magnitude = std::ldexp(static_cast<float>(mantissa), -24);
+  } else {
+    magnitude = std::ldexp(static_cast<float>(mantissa + 1024), exponent - 25);
+  }
+  return (bits & 0x8000) != 0 ? -magnitude : magnitude;
+}
+
+float bfloat_to_float(std::uint16_t bits) { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
+
+template <typename Stored, typename Convert>
+std::vector<float> convert(const std::vector<std::uint8_t>& bytes, Convert to_float) {
+  std::vector<float> values(bytes.size() / sizeof(Stored));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    Stored stored;
+    std::memcpy(&stored, bytes.data() + i * sizeof(Stored), sizeof(Stored));
+    values[i] = to_float(stored);
+  }
+  return values;
+}
+
+}  // namespace
+
+std::size_t element_size(ElementType type) {
+  switch (type) {
+    case ElementType::f64:
+    case ElementType::i64:
+      return 8;
+    case ElementType::f32:
+    case ElementType::i32:
+      return 4;
+    case ElementType::f16:
+    case ElementType::bf16:
+    case ElementType::i16:
+      return 2;
+    case ElementType::i8:
+    case ElementType::u8:
+    case ElementType::boolean:
+      return 1;
+  }
+  KARYON_CHECK(false, "unknown element type");
+}
+
+std::int64_t ArchiveEntry::count() const {
+  std::int64_t product = 1;
+  for (const std::int64_t extent : shape) product *= extent;
+  return product;
+}
+
+const ArchiveEntry* Archive::find(const std::string& name) const {
+  const auto found = std::ranges::find(entries(), name, &ArchiveEntry::name);
+  return found == entries().end() ? nullptr : &*found;
+}
+
+std::vector<float> Archive::read_floats(const std::string& name) const {
+  const std::vector<std::uint8_t> bytes = read(name);
+  switch (find(name)->type) {
+    case ElementType::f64:
+      return convert<double>(bytes, [](double value) { return static_cast<float>(value); });
+    case ElementType::f32:
+      return convert<float>(bytes, [](float value) { return value; });
+    case ElementType::f16:
+      return convert<std::uint16_t>(bytes, half_to_float);
+    case ElementType::bf16:
+      return convert<std::uint16_t>(bytes, bfloat_to_float);
+    default:
+      throw Error(Exit::bad_data, "tensor '" + name + "' holds integers, expected floating point");
+  }
+}
+
+}  // namespace karyon

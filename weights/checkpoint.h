@@ -1,0 +1,54 @@
+// Karyon's own checkpoint: a trained U-Net as safetensors whose metadata says all that is needed to run it again.
+// Invariant: load(save(c)) == c to the last bit; equal checkpoints give equal bytes; a stored digest of the tensors'
+// bytes is verified before anything is believed. Numbers are written with "." in every locale.
+#pragma once
+
+#include <filesystem>
+#include <map>
+
+#include "kernels/augment.h"
+#include "weights/named_array.h"
+
+namespace karyon {
+
+/// How a group of batch norms was built, in Keras's convention.
+struct BatchNormSettings {
+  double epsilon = 1e-3;
+  double momentum = 0.99;
+};
+
+struct Checkpoint {
+  double width = 1;  // of the encoder
+  std::vector<int> decoder_filters{512, 256, 128, 64};
+  int classes = 2;
+  int image_height = 128;
+  int image_width = 128;
+  std::string encoder_family;        // "tf-slim", or what the encoder started from otherwise
+  std::string padding = "same";      // "same" or "symmetric"
+  std::string activation = "relu6";  // of the encoder: "relu6" or "relu"
+  std::string normalisation_name;    // "x/127.5-1"
+  Normalisation normalisation;       // the same in numbers
+  BatchNormSettings encoder_batch_norm{1e-3, 0.999};
+  BatchNormSettings decoder_batch_norm{1e-3, 0.99};
+  double threshold = 0.5;  // on the foreground's probability
+  int epoch = 0;
+  std::map<std::string, double> scores;  // "val_iou" and the like, at that epoch
+  /// "encoder/Conv1/kernel" (HWIO), "up_1/conv_transpose/kernel" (HWOI), "up_1/batch_norm/gamma", "head/kernel", ...
+  std::vector<NamedArray> tensors;
+};
+
+/// The file's bytes. Error diverged when a value of a tensor is not finite.
+std::vector<std::uint8_t> encode_checkpoint(const Checkpoint& checkpoint);
+
+/// The inverse; `source` names the bytes in messages. Error bad_data when they are broken, are no checkpoint of
+/// Karyon's, have a newer format version or another architecture, lack a field, or the tensors do not match the stored
+/// digest or are not finite.
+Checkpoint decode_checkpoint(std::vector<std::uint8_t> bytes, const std::string& source);
+
+/// Writes the whole file or nothing. Errors of encode_checkpoint and of write_file.
+void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint);
+
+/// Errors of read_file and of decode_checkpoint. Where FILE.prev exists beside a broken file, the message says so.
+Checkpoint load_checkpoint(const std::filesystem::path& path);
+
+}  // namespace karyon

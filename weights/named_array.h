@@ -15,7 +15,7 @@ struct NamedArray {
 };
 
 /// The first value that is infinite, NaN or larger than `limit` in magnitude, as text naming the tensor, the value and
-/// its index; empty when all are fit for use.
+/// its index; empty when all are fit for use. `limit` is finite.
 std::string unfit_value(const NamedArray& array, float limit);
 
 /// "[3, 3, 32, 1]"

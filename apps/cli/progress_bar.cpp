@@ -38,21 +38,21 @@ std::string bar_text(double share, int width) {
 
 }  // namespace
 
-std::string progress_line(const Progress& progress, int columns) {
-  const std::int64_t total = std::max<std::int64_t>(progress.total, 1);
-  const std::int64_t done = std::clamp<std::int64_t>(progress.done, 0, total);
-  const std::string total_text = std::to_string(progress.total);
+std::string progress_line(const BarState& state, int columns) {
+  const std::int64_t total = std::max<std::int64_t>(state.total, 1);
+  const std::int64_t done = std::clamp<std::int64_t>(state.done, 0, total);
+  const std::string total_text = std::to_string(state.total);
   std::string done_text = std::to_string(done);
   if (done_text.size() < total_text.size()) done_text.insert(0, total_text.size() - done_text.size(), ' ');
 
-  const std::string label(progress.label);
+  const std::string label(state.label);
   std::string counts = done_text + "/" + total_text;
-  if (done > 0 && progress.seconds > 0) {
-    const double rate = static_cast<double>(done) / progress.seconds;
+  if (done > 0 && state.seconds > 0) {
+    const double rate = static_cast<double>(done) / state.seconds;
     const double left = static_cast<double>(total - done) / rate;
-    counts += " " + rate_text(rate, progress.unit) + " " + clock_text(left) + " left";
+    counts += " " + rate_text(rate, state.unit) + " " + clock_text(left) + " left";
   }
-  const std::string note = progress.note.empty() ? "" : " " + std::string(progress.note);
+  const std::string note = state.note.empty() ? "" : " " + std::string(state.note);
 
   constexpr int kWidest = 32, kNarrowest = 6;
   const auto room_beside = [&](const std::string& behind) {

@@ -41,7 +41,7 @@ class ProgressBar {
   Clock::time_point drawn_;
 };
 
-struct Progress {
+struct BarState {
   std::string_view label;
   std::int64_t done = 0;
   std::int64_t total = 0;
@@ -51,6 +51,6 @@ struct Progress {
 };
 
 /// The bar as one line of at most `columns` bytes. The note goes first where the space is short, then the bar.
-std::string progress_line(const Progress& progress, int columns);
+std::string progress_line(const BarState& progress, int columns);
 
 }  // namespace karyon

@@ -1,0 +1,25 @@
+// The formula of kernels/adam.h for one number.
+// Invariant: settings are the floats the kernel gets, widened; everything after that is in double.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "kernels/adam.h"
+
+namespace karyon::reference {
+
+struct AdamState {
+  double w = 0, m = 0, v = 0;
+};
+
+inline void adam_step(double g, const AdamSettings& settings, std::int64_t step, AdamState& state) {
+  const double beta1 = settings.beta1, beta2 = settings.beta2, t = static_cast<double>(step);
+  state.m += (g - state.m) * (1 - beta1);
+  state.v += (g * g - state.v) * (1 - beta2);
+  const double rate =
+      static_cast<double>(settings.learning_rate) * std::sqrt(1 - std::pow(beta2, t)) / (1 - std::pow(beta1, t));
+  state.w -= rate * state.m / (std::sqrt(state.v) + static_cast<double>(settings.epsilon));
+}
+
+}  // namespace karyon::reference

@@ -63,7 +63,7 @@ class MobileNetV2 final : public Module {
 
   [[nodiscard]] const EncoderOptions& options() const { return options_; }
   [[nodiscard]] std::array<int, kTaps> tap_channels() const;
-  [[nodiscard]] const ConvUnit& stem() const { return *stem_; }
+  ConvUnit& stem() { return *stem_; }
   [[nodiscard]] const std::vector<Block>& blocks() const { return blocks_; }
 
  private:

@@ -1,0 +1,16 @@
+#include "apps/cli/step_timing.h"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace karyon {
+
+std::string step_timing_line(std::vector<double> seconds, int images) {
+  std::sort(seconds.begin(), seconds.end());
+  char line[96];
+  std::snprintf(line, sizeof line, "images/s median %.1f best %.1f", images / seconds[seconds.size() / 2],
+                images / seconds.front());
+  return line;
+}
+
+}  // namespace karyon

@@ -1,0 +1,126 @@
+// train_unet: trains the nuclei U-Net. From top to bottom: flags, device, network, data, epochs.
+#include <cstdio>
+#include <iostream>
+
+#include "apps/cli/device.h"
+#include "apps/cli/output_folder.h"
+#include "apps/cli/program.h"
+#include "apps/cli/progress_bar.h"
+#include "apps/data/split.h"
+#include "apps/data/synthetic.h"
+#include "apps/training/bench.h"
+#include "apps/training/options.h"
+#include "apps/training/setup.h"
+#include "apps/training/trainer.h"
+#include "engine/files.h"
+#include "model/summary.h"
+
+namespace karyon {
+namespace {
+
+/// A progress callback that drives a bar.
+Progress bar_progress(ProgressBar& bar) {
+  return [&bar](std::size_t, std::size_t) { bar.advance(); };
+}
+
+Exit write_synthetic(const TrainOptions& options, Log& log) {
+  const OutputFolder folder(options.out, "runs/synthetic", options.exist_ok);
+  ProgressBar bar(log, "Drawing", options.write_synthetic, "pictures");
+  write_synthetic_set(folder.path(), options.seed, 0, static_cast<std::uint32_t>(options.write_synthetic),
+                      options.image_size, options.image_size, options.common.threads, bar_progress(bar));
+  std::cout << "data: " << folder.path().string() << "\n";
+  return Exit::done;
+}
+
+TrainingSet load_data(const TrainOptions& options, Log& log) {
+  const int size = options.image_size;
+  if (options.data.empty()) {
+    log.note("data: " + std::to_string(options.synthetic_images) +
+             " built-in synthetic pictures; --data trains on your own");
+    ProgressBar bar(log, "Drawing", options.synthetic_images, "pictures");
+    return make_synthetic_set(options.seed, static_cast<std::uint32_t>(options.synthetic_images), size, size,
+                              options.common.threads, bar_progress(bar));
+  }
+  std::unique_ptr<ProgressBar> bar;  // made when the number of pictures is known
+  return load_training_set(options.data, size, size, options.common.threads, [&](std::size_t, std::size_t total) {
+    if (!bar) bar = std::make_unique<ProgressBar>(log, "Reading", static_cast<std::int64_t>(total), "pictures");
+    bar->advance();
+  });
+}
+
+/// The split of the run, as it is written into the folder.
+Split divide(const TrainingSet& set, const TrainOptions& options, const std::filesystem::path& folder, Log& log) {
+  const Split split = make_split(set.size(), options.val_split, options.seed);
+  write_file(folder / "split.json", split_to_json(split, set));
+  log.note("data: " + std::to_string(split.train.size()) + " pictures to train on, " +
+           std::to_string(split.validation.size()) + " for validation, " + std::to_string(set.background_images) +
+           " without nuclei");
+  return split;
+}
+
+void print_facts(const TrainingModel& model, const TrainOptions& options, Device device) {
+  const Checkpoint& d = model.description;
+  const EncoderWeights& e = model.encoder;
+  const bool from_file = !e.family.empty();
+  const ModelSummary summary = summarise(*model.unet, d.image_height, d.image_width);
+  std::cout << "container: " << (from_file ? e.container : "none") << "\nfamily: " << d.encoder_family
+            << "\nwidth: " << d.width << "\npadding: " << d.padding << "\nactivation: " << d.activation
+            << "\nnormalisation: " << d.normalisation_name
+            << "\nbatch_norm: " << (from_file ? e.batch_norm : "separate")
+            << "\nclassifier: " << (e.classifier ? "yes" : "no") << "\ntensors_used: " << e.tensors_used
+            << "\ntensors_unused: " << e.tensors_unused << "\nsha256: " << (from_file ? e.sha256 : "none")
+            << "\nparameters: " << summary.parameters << "\nmultiply_adds: " << summary.multiply_adds
+            << "\nencoder: " << (options.freeze_encoder ? "frozen" : "trained") << "\ndevice: " << device.text()
+            << "\n";
+}
+
+void print_result(const TrainingResult& result, const std::filesystem::path& folder) {
+  const EpochResult& best = result.history[result.best];
+  char text[256];
+  std::snprintf(text, sizeof text,
+                "best_epoch: %d\nval_accuracy: %.4f\nval_loss: %.4f\nval_iou: %.4f\nval_dice: %.4f\n", best.epoch,
+                best.validation.accuracy, best.validation.loss, best.validation.iou, best.validation.dice);
+  std::cout << text << "model: " << (folder / "weights" / "best.safetensors").string() << "\nrun: " << folder.string()
+            << "\n";
+}
+
+Exit run(int argc, char** argv) {
+  const TrainOptions options = parse_train_options(argc, argv);
+  Log log(options.common.verbosity());
+  if (options.write_synthetic > 0) return write_synthetic(options, log);
+
+  const Device device = choose_device(options.common.device, log);
+  Context context(device, options.common.threads);
+  TrainingModel model = make_training_model(context, options);
+  if (options.encoder_weights.empty()) {
+    log.note("encoder: no --encoder-weights, so it starts from random weights and is " +
+             std::string(options.freeze_encoder ? "frozen as it is" : "trained throughout"));
+  }
+  if (options.bench_steps > 0) {
+    context.profile().enable(options.common.verbose);
+    const std::string line = bench_training(context, model, options);
+    log.detail(context.profile().table(options.bench_steps));
+    std::cout << line << "\n";
+    return Exit::done;
+  }
+  if (options.dry_run) {
+    if (!options.data.empty()) make_split(load_data(options, log).size(), options.val_split, options.seed);
+    log.detail(summary_text(summarise(*model.unet, options.image_size, options.image_size)));
+    print_facts(model, options, device);
+    return Exit::done;
+  }
+
+  const OutputFolder folder(options.out, "runs/train", options.exist_ok);
+  const TrainingSet set = load_data(options, log);
+  for (const std::string& warning : set.warnings) log.warn(warning);
+  const Split split = divide(set, options, folder.path(), log);
+  const ModelSummary summary = summarise(*model.unet, options.image_size, options.image_size);
+  write_file(folder.path() / "model.txt", summary_text(summary));
+  print_result(train(context, model, set, split, options, folder.path(), log), folder.path());
+  return Exit::done;
+}
+
+}  // namespace
+}  // namespace karyon
+
+int main(int argc, char** argv) { return karyon::run_program(argc, argv, karyon::run); }

@@ -1,0 +1,26 @@
+// The epochs of a training run.
+// Invariant: after every epoch history.csv, weights/last.safetensors and, when the epoch was the best so far,
+// weights/best.safetensors are whole on disk.
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "apps/cli/log.h"
+#include "apps/data/split.h"
+#include "apps/training/history.h"
+#include "apps/training/options.h"
+#include "apps/training/setup.h"
+
+namespace karyon {
+
+struct TrainingResult {
+  std::vector<EpochResult> history;
+  std::size_t best = 0;  // index into history: the highest validation accuracy, the first of equals
+};
+
+/// Trains `model` on the split of `set` and writes into `folder`. Error diverged when the loss is not finite.
+TrainingResult train(Context& context, TrainingModel& model, const TrainingSet& set, const Split& split,
+                     const TrainOptions& options, const std::filesystem::path& folder, Log& log);
+
+}  // namespace karyon

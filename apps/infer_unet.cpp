@@ -1,0 +1,56 @@
+// infer_unet: segments pictures with a trained model. From top to bottom: flags, device, model, pictures, results.
+#include <cstdio>
+#include <iostream>
+
+#include "apps/cli/device.h"
+#include "apps/cli/output_folder.h"
+#include "apps/cli/program.h"
+#include "apps/inference/bench.h"
+#include "apps/inference/options.h"
+#include "apps/inference/segmenter.h"
+
+namespace karyon {
+namespace {
+
+void print_results(const Segmentation& result, const std::filesystem::path& folder) {
+  if (!result.scores.empty()) std::cout << scores_table(result.scores) << "\n";
+  std::cout << "results: " << folder.string() << "\nimages: " << result.done << "\n";
+  if (!result.failures.empty()) std::cout << "skipped: " << result.failures.size() << "\n";
+  if (result.scores.empty()) return;
+  const TotalScores all = total_scores(result.scores);
+  char text[256];
+  std::snprintf(text, sizeof text,
+                "scored: %zu\naccuracy: %.4f\niou: %.4f\ndice: %.4f\nmean_iou: %.4f\nmean_dice: %.4f\n", all.images,
+                all.accuracy, all.iou, all.dice, all.mean_iou, all.mean_dice);
+  std::cout << text;
+}
+
+Exit run(int argc, char** argv) {
+  const InferOptions options = parse_infer_options(argc, argv);
+  Log log(options.common.verbosity());
+  const Device device = choose_device(options.common.device, log);
+  Context context(device, options.common.threads);
+  if (options.bench_steps > 0) {
+    context.profile().enable(options.common.verbose);
+    const std::string line = bench_inference(context, options);
+    log.detail(context.profile().table(options.bench_steps));
+    std::cout << line << "\n";
+    return Exit::done;
+  }
+  Predictor predictor(context, options.model);
+  PictureLimits limits;
+  limits.max_pixels = options.max_pixels;
+  const std::vector<std::filesystem::path> paths(options.inputs.begin(), options.inputs.end());
+  const Dataset dataset(paths, Use::inference, limits);
+  for (const std::string& note : dataset.notes()) log.note(note);
+  const OutputFolder folder(options.out, "runs/infer", options.exist_ok);
+  const Segmentation result = segment(predictor, dataset, options, folder.path(), log);
+  print_results(result, folder.path());
+  if (result.failures.empty()) return Exit::done;
+  return result.done > 0 ? Exit::partly_done : result.first_failure;
+}
+
+}  // namespace
+}  // namespace karyon
+
+int main(int argc, char** argv) { return karyon::run_program(argc, argv, karyon::run); }

@@ -1,0 +1,111 @@
+#include "apps/data/training_set.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "apps/data/dataset.h"
+#include "apps/data/problems.h"
+#include "engine/memory.h"
+#include "kernels/check.h"
+#include "kernels/resize.h"
+
+namespace karyon {
+namespace {
+
+/// One thread's stream and its scratch pictures in float.
+class Resizer {
+ public:
+  explicit Resizer(MemorySource& memory) : stream_(Device{}, 1, memory) {}
+
+  void image(const Picture& from, int height, int width, std::uint8_t* to) {
+    from_.assign(from.pixels.begin(), from.pixels.end());
+    to_.resize(static_cast<std::size_t>(height) * static_cast<std::size_t>(width) * 3);
+    ON_DEVICE(resize_bilinear, stream_, ConstFloatView(from_.data(), 1, from.height, from.width, 3),
+              FloatView(to_.data(), 1, height, width, 3));
+    std::transform(to_.begin(), to_.end(), to, [](float value) { return static_cast<std::uint8_t>(value + 0.5F); });
+  }
+
+  void labels(const std::vector<std::uint8_t>& from, const Picture& size_of, int height, int width, std::uint8_t* to) {
+    ON_DEVICE(resize_nearest, stream_, View<const std::uint8_t>(from.data(), 1, size_of.height, size_of.width, 1),
+              View<std::uint8_t>(to, 1, height, width, 1));
+  }
+
+ private:
+  Stream stream_;
+  std::vector<float> from_, to_;
+};
+
+}  // namespace
+
+TrainingSet make_training_set(std::size_t count, int height, int width) {
+  KARYON_CHECK(height > 0 && width > 0, "a size of at least 1 x 1");
+  TrainingSet set;
+  set.height = height;
+  set.width = width;
+  const std::size_t pixels = static_cast<std::size_t>(height) * static_cast<std::size_t>(width);
+  set.images.resize(count * pixels * 3);
+  set.labels.resize(count * pixels);
+  set.ids.resize(count);
+  set.sha256.resize(count);
+  return set;
+}
+
+TrainingSet load_training_set(const std::filesystem::path& path, int height, int width, int threads,
+                              const Progress& progress) {
+  const Dataset data(std::span(&path, 1), Use::training);
+  TrainingSet set = make_training_set(data.size(), height, width);
+  const std::size_t pixels = static_cast<std::size_t>(height) * static_cast<std::size_t>(width);
+  Allocator memory;
+  std::vector<std::unique_ptr<Resizer>> resizers(static_cast<std::size_t>(std::max(threads, 1)));
+  for (auto& resizer : resizers) resizer = std::make_unique<Resizer>(memory);
+  std::vector<std::vector<std::string>> warnings(data.size());
+  std::vector<std::optional<Error>> errors(data.size());
+  for_each_item(data.size(), threads, progress, [&](std::size_t index, int worker) {
+    try {
+      Example example = data.load_example(index);
+      Resizer& resizer = *resizers[static_cast<std::size_t>(worker)];
+      resizer.image(example.image, height, width, &set.images[index * pixels * 3]);
+      resizer.labels(*example.truth, example.image, height, width, &set.labels[index * pixels]);
+      set.ids[index] = std::move(example.id);
+      set.sha256[index] = std::move(example.sha256);
+      warnings[index] = std::move(example.warnings);
+    } catch (const Error& error) {
+      errors[index] = error;
+    }
+  });
+  std::vector<std::string> problems;
+  std::optional<Exit> code;
+  for (const std::optional<Error>& error : errors) {
+    if (!error) continue;
+    if (!code) code = error->code();
+    problems.emplace_back(error->what());
+  }
+  if (code) {
+    throw Error(*code, list_problems(path.string() + ": " + std::to_string(problems.size()) + " of " +
+                                         std::to_string(data.size()) + " examples are broken",
+                                     problems));
+  }
+  set.warnings = data.notes();
+  for (const auto& of_one : warnings) set.warnings.insert(set.warnings.end(), of_one.begin(), of_one.end());
+  take_stock(set);
+  return set;
+}
+
+void take_stock(TrainingSet& set) {
+  const std::size_t pixels = static_cast<std::size_t>(set.height) * static_cast<std::size_t>(set.width);
+  set.background_images = 0;
+  std::map<std::string, std::size_t> first;
+  for (std::size_t i = 0; i < set.size(); ++i) {
+    const std::span<const std::uint8_t> labels(&set.labels[i * pixels], pixels);
+    if (std::find(labels.begin(), labels.end(), 1) == labels.end()) ++set.background_images;
+    const auto [earlier, is_new] = first.emplace(set.sha256[i], i);
+    if (!is_new) {
+      set.warnings.push_back(set.ids[i] + " is the same picture as " + set.ids[earlier->second]);
+    }
+  }
+}
+
+}  // namespace karyon

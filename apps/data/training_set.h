@@ -1,0 +1,40 @@
+// A data set as training wants it: every picture at one size, resident, bytes alone.
+// Invariant: images and labels are dense arrays in the order of ids, which is sorted; the same files give the same
+// bytes whatever the number of threads.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "apps/data/workers.h"
+
+namespace karyon {
+
+struct TrainingSet {
+  int height = 0, width = 0;
+  std::vector<std::uint8_t> images;  // [size, height, width, 3]
+  std::vector<std::uint8_t> labels;  // [size, height, width]: 1 nucleus, 0 background
+  std::vector<std::string> ids;
+  std::vector<std::string> sha256;    // of each image file's bytes (of the pixels, for synthetic ones)
+  std::vector<std::string> warnings;  // in the order of the examples
+  std::size_t background_images = 0;  // without a single nucleus pixel
+
+  [[nodiscard]] std::size_t size() const { return ids.size(); }
+};
+
+/// An empty set with room for `count` examples of this size.
+TrainingSet make_training_set(std::size_t count, int height, int width);
+
+/// Images resized bilinearly and rounded, labels to the nearest (kernels/resize.h). Each picture is decoded, resized
+/// and dropped before the next. Errors as Dataset's; when examples are broken all are decoded first, and one Error
+/// names them all, with the code of the first.
+TrainingSet load_training_set(const std::filesystem::path& path, int height, int width, int threads,
+                              const Progress& progress = {});
+
+/// Fills background_images, and adds a warning for every example whose image is byte for byte an earlier one's.
+void take_stock(TrainingSet& set);
+
+}  // namespace karyon

@@ -1,6 +1,7 @@
 // Karyon's own checkpoint: what is saved is what is loaded, bit for bit, and nothing else is taken for one.
 #include "weights/checkpoint.h"
 
+#include <bit>
 #include <clocale>
 #include <cmath>
 #include <cstring>
@@ -59,7 +60,10 @@ void expect_same(const Checkpoint& a, const Checkpoint& b) {
   EXPECT_EQ(a.padding, b.padding);
   EXPECT_EQ(a.activation, b.activation);
   EXPECT_EQ(a.normalisation_name, b.normalisation_name);
-  EXPECT_EQ(std::memcmp(&a.normalisation, &b.normalisation, sizeof a.normalisation), 0);
+  for (int channel = 0; channel < 3; ++channel) {
+    EXPECT_EQ(std::bit_cast<int>(a.normalisation.scale[channel]), std::bit_cast<int>(b.normalisation.scale[channel]));
+    EXPECT_EQ(std::bit_cast<int>(a.normalisation.shift[channel]), std::bit_cast<int>(b.normalisation.shift[channel]));
+  }
   EXPECT_EQ(a.encoder_batch_norm.epsilon, b.encoder_batch_norm.epsilon);
   EXPECT_EQ(a.encoder_batch_norm.momentum, b.encoder_batch_norm.momentum);
   EXPECT_EQ(a.decoder_batch_norm.epsilon, b.decoder_batch_norm.epsilon);
@@ -87,8 +91,7 @@ Bytes with_metadata(const Bytes& bytes, const Metadata& metadata) {
   return encode_safetensors(tensors, metadata);
 }
 
-class CheckpointFile : public ::testing::Test {
- protected:
+struct CheckpointFile : ::testing::Test {
   static Checkpoint load(const Bytes& bytes) { return decode_checkpoint(bytes, "the-file"); }
   static void expect_refused(const Bytes& bytes, const std::string& part) {
     expect_error(Exit::bad_data, part, [&] { static_cast<void>(load(bytes)); });
@@ -191,7 +194,8 @@ TEST_F(CheckpointFile, EveryFieldIsChecked) {
   for (const auto& [key, value] : wrong) {
     Metadata changed = metadata;
     changed[key] = value;
-    expect_refused(with_metadata(good, changed), key + " is \"" + value + "\", expected ");
+    expect_refused(with_metadata(good, changed),
+                   std::string(key).append(" is \"").append(value).append("\", expected "));
   }
 }
 

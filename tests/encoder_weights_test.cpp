@@ -111,11 +111,11 @@ TEST(EncoderWeights, ReadsTheWidthOffTheShapes) {
 }
 
 TEST(EncoderWeights, ScaledChannelsFollowThePublishedWidths) {
-  constexpr std::array<std::int64_t, 7> kBase{16, 24, 32, 64, 96, 160, 320};
+  constexpr std::array<std::int64_t, 7> base{16, 24, 32, 64, 96, 160, 320};
   for (const Width& width : kWidths) {
     EXPECT_EQ(scaled_channels(32, width.width), width.stem) << width.width;
-    for (std::size_t i = 0; i < kBase.size(); ++i) {
-      EXPECT_EQ(scaled_channels(kBase[i], width.width), width.stages[i]) << width.width << " " << kBase[i];
+    for (std::size_t i = 0; i < base.size(); ++i) {
+      EXPECT_EQ(scaled_channels(base[i], width.width), width.stages[i]) << width.width << " " << base[i];
     }
   }
 }
@@ -264,7 +264,8 @@ TEST(EncoderWeights, MetadataThatDisagreeAreBelieved) {
   for (const auto& [key, value] : wrong) {
     SlimFile file(kWidths[1]);
     file.metadata[key] = value;
-    expect_error(Exit::bad_data, key + " is '" + value + "'", [&] { static_cast<void>(file.read()); });
+    expect_error(Exit::bad_data, std::string(key).append(" is '").append(value).append("'"),
+                 [&] { static_cast<void>(file.read()); });
   }
   SlimFile silent(kWidths[1]);
   silent.metadata.clear();
@@ -310,8 +311,7 @@ TEST(EncoderWeights, PathsThatAreNoWeights) {
 }
 
 /// The published files, where they are at hand.
-class PublishedWeights : public ::testing::Test {
- protected:
+struct PublishedWeights : ::testing::Test {
   void SetUp() override {
     const char* shared = std::getenv("KARYON_SHARED");
     const std::filesystem::path root =

@@ -48,7 +48,7 @@ struct BrokenFile {
 };
 
 /// ctest shows a case by this text.
-void PrintTo(const BrokenFile& broken, std::ostream* stream) { *stream << broken.name; }
+std::ostream& operator<<(std::ostream& stream, const BrokenFile& broken) { return stream << broken.name; }
 
 class Broken : public ::testing::TestWithParam<BrokenFile> {};
 

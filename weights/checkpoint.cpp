@@ -37,6 +37,10 @@ std::string list_text(const Range& numbers) {
   return text;
 }
 
+[[noreturn]] void refuse(const std::string& source, const std::string& message) {
+  throw Error(Exit::bad_data, source + ": " + message);
+}
+
 /// Reads typed fields out of the metadata; each failure names the file and the field.
 class Fields {
  public:
@@ -127,23 +131,23 @@ Metadata metadata_of(const Checkpoint& checkpoint) {
 }
 
 Checkpoint checkpoint_of(const Metadata& metadata, const std::string& source) {
-  constexpr int kMany = 1 << 16;
-  constexpr float kBig = std::numeric_limits<float>::max();
-  constexpr double kHuge = std::numeric_limits<double>::max();
+  constexpr int many = 1 << 16;
+  constexpr float big = std::numeric_limits<float>::max();
+  constexpr double huge = std::numeric_limits<double>::max();
   const Fields fields(metadata, source);
   Checkpoint checkpoint;
   checkpoint.width = fields.number<double>("width", 0.01, 16);
-  checkpoint.decoder_filters = fields.list<int>("decoder_filters", 1, kMany);
-  checkpoint.classes = fields.number<int>("classes", 1, kMany);
-  const std::vector<int> size = fields.list_of<int>(2, "image_size", 1, kMany);
+  checkpoint.decoder_filters = fields.list<int>("decoder_filters", 1, many);
+  checkpoint.classes = fields.number<int>("classes", 1, many);
+  const std::vector<int> size = fields.list_of<int>(2, "image_size", 1, many);
   checkpoint.image_height = size[0];
   checkpoint.image_width = size[1];
   checkpoint.encoder_family = fields.text("encoder_family");
   checkpoint.padding = fields.one_of("padding", "same", "symmetric");
   checkpoint.activation = fields.one_of("activation", "relu6", "relu");
   checkpoint.normalisation_name = fields.text("normalisation");
-  const std::vector<float> scale = fields.list_of<float>(3, "normalisation_scale", -kBig, kBig);
-  const std::vector<float> shift = fields.list_of<float>(3, "normalisation_shift", -kBig, kBig);
+  const std::vector<float> scale = fields.list_of<float>(3, "normalisation_scale", -big, big);
+  const std::vector<float> shift = fields.list_of<float>(3, "normalisation_shift", -big, big);
   for (std::size_t channel = 0; channel < 3; ++channel) {
     checkpoint.normalisation.scale[channel] = scale[channel];
     checkpoint.normalisation.shift[channel] = shift[channel];
@@ -157,7 +161,7 @@ Checkpoint checkpoint_of(const Metadata& metadata, const std::string& source) {
   const std::string prefix = kScorePrefix;
   for (auto entry = metadata.lower_bound(prefix); entry != metadata.end() && entry->first.starts_with(prefix);
        ++entry) {
-    checkpoint.scores.emplace(entry->first.substr(prefix.size()), fields.number<double>(entry->first, -kHuge, kHuge));
+    checkpoint.scores.emplace(entry->first.substr(prefix.size()), fields.number<double>(entry->first, -huge, huge));
   }
   return checkpoint;
 }
@@ -208,7 +212,7 @@ Checkpoint decode_checkpoint(std::vector<std::uint8_t> bytes, const std::string&
     }
     checkpoint.tensors.push_back({entry.name, entry.shape, file.read_floats(entry.name)});
     const std::string unfit = unfit_value(checkpoint.tensors.back(), kNoLimit);
-    if (!unfit.empty()) throw Error(Exit::bad_data, source + ": " + unfit + "; expected finite weights");
+    if (!unfit.empty()) refuse(source, unfit + "; expected finite weights");
   }
   return checkpoint;
 }

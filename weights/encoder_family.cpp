@@ -41,13 +41,13 @@ std::string slim_contradiction(const Archive& archive) {
     const char* key;
     const char* part;
   };
-  constexpr std::array<Fact, 6> kFacts{{{"batch_norm", "folded"},
-                                        {"conv_layout", "OHWI"},
-                                        {"depthwise_layout", "1HWC"},
-                                        {"padding", "SAME"},
-                                        {"activation", "relu6"},
-                                        {"input", "127.5"}}};
-  for (const Fact& fact : kFacts) {
+  constexpr std::array<Fact, 6> facts{{{"batch_norm", "folded"},
+                                       {"conv_layout", "OHWI"},
+                                       {"depthwise_layout", "1HWC"},
+                                       {"padding", "SAME"},
+                                       {"activation", "relu6"},
+                                       {"input", "127.5"}}};
+  for (const Fact& fact : facts) {
     const auto said = archive.metadata().find(fact.key);
     if (said != archive.metadata().end() && said->second.find(fact.part) == std::string::npos) {
       return std::string(fact.key) + " is '" + said->second + "', expected " + fact.part;

@@ -17,11 +17,11 @@ constexpr std::array<Stage, 7> kStages{
 }  // namespace
 
 std::int64_t scaled_channels(std::int64_t channels, double width) {
-  constexpr std::int64_t kDivisor = 8;
+  constexpr std::int64_t divisor = 8;
   // Keras drops the fraction before it rounds.
   const auto exact = static_cast<std::int64_t>(static_cast<double>(channels) * width);
-  const std::int64_t rounded = std::max(kDivisor, (exact + kDivisor / 2) / kDivisor * kDivisor);
-  return 10 * rounded < 9 * exact ? rounded + kDivisor : rounded;
+  const std::int64_t rounded = std::max(divisor, (exact + divisor / 2) / divisor * divisor);
+  return 10 * rounded < 9 * exact ? rounded + divisor : rounded;
 }
 
 std::array<std::int64_t, 4> EncoderConv::kernel_shape() const {

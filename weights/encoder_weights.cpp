@@ -61,21 +61,28 @@ std::vector<float> permuted(const std::vector<float>& values, const Shape& shape
   return result;
 }
 
+[[noreturn]] void refuse(const std::string& source, const std::string& message) {
+  throw Error(Exit::bad_data, source + message);
+}
+
 const EncoderFamily& family_of(const Archive& archive, const std::string& source) {
+  const std::string stranger = recognised_stranger(archive);
+  if (!stranger.empty()) refuse(source, " is " + stranger);
   const EncoderConv stem = mobilenet_v2_convs(1).front();
-  const auto stranger = recognised_stranger(archive);
-  if (!stranger.empty()) throw Error(Exit::bad_data, source + " is " + stranger);
-  for (const EncoderFamily& family : encoder_families()) {
-    if (archive.find(family.kernel_name(stem)) == nullptr) continue;
-    const std::string contradiction = family.contradiction(archive);
-    if (contradiction.empty()) return family;
-    throw Error(Exit::bad_data, source + " has the tensor names of " + std::string(family.name) +
-                                    ", but its metadata disagree: " + contradiction);
+  const auto families = encoder_families();
+  const auto family = std::ranges::find_if(
+      families, [&](const EncoderFamily& entry) { return archive.find(entry.kernel_name(stem)) != nullptr; });
+  if (family == families.end()) {
+    std::string known;
+    for (const EncoderFamily& entry : families) known.append(known.empty() ? "" : ", ").append(entry.name);
+    refuse(source, ": unknown family of MobileNetV2 weights (read here: " + known + ")");
   }
-  std::string known;
-  for (const EncoderFamily& family : encoder_families())
-    known += (known.empty() ? "" : ", ") + std::string(family.name);
-  throw Error(Exit::bad_data, source + ": unknown family of MobileNetV2 weights (read here: " + known + ")");
+  const std::string contradiction = family->contradiction(archive);
+  if (!contradiction.empty()) {
+    refuse(source,
+           " has the tensor names of " + std::string(family->name) + ", but its metadata disagree: " + contradiction);
+  }
+  return *family;
 }
 
 /// The width whose shapes fit the most kernels. Widths close to each other give the same channels, so the published
@@ -206,9 +213,7 @@ EncoderWeights read_encoder_weights(const Archive& archive, const std::string& s
   for (const EncoderConv& conv : convs) append_conv(weights, archive, family, conv);
   for (const NamedArray& tensor : weights.tensors) {
     const std::string unfit = unfit_value(tensor, kLargestWeight);
-    if (!unfit.empty()) {
-      throw Error(Exit::bad_data, source + ": " + unfit + "; weights must be finite and at most 1e6 in magnitude");
-    }
+    if (!unfit.empty()) refuse(source + ": ", unfit + "; weights must be finite and at most 1e6 in magnitude");
   }
   return weights;
 }

@@ -196,9 +196,9 @@ std::string_view dtype_name(ElementType type) {
 }
 
 std::string printable(const std::string& name) {
-  constexpr std::size_t kLongest = 80;
+  constexpr std::size_t longest = 80;
   const std::string escaped = Json(name).dump(-1, ' ', true, Json::error_handler_t::replace);
-  return escaped.size() <= kLongest ? escaped : escaped.substr(0, kLongest) + "...\"";
+  return escaped.size() <= longest ? escaped : escaped.substr(0, longest) + "...\"";
 }
 
 SafetensorsHeader parse_safetensors_header(std::string_view json, const std::string& source) {

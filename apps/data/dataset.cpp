@@ -56,6 +56,33 @@ std::vector<std::string> folders_above(const Source& source, const std::string& 
   return above;
 }
 
+struct Joined {
+  std::int64_t overlapping = 0;
+  std::uint8_t largest = 0;
+};
+
+/// Adds a mask to the truth. Data sets hold tens of masks an image, so this loop is written for the vector unit.
+Joined join_mask(const std::vector<std::uint8_t>& mask, std::vector<std::uint8_t>& truth) {
+  Joined joined;
+  const std::uint8_t* from = mask.data();
+  std::uint8_t* to = truth.data();
+  constexpr std::size_t kBlock = 1U << 14U;
+  for (std::size_t begin = 0; begin < truth.size(); begin += kBlock) {
+    const std::size_t end = std::min(begin + kBlock, truth.size());
+    std::uint16_t overlapping = 0;
+    std::uint8_t largest = 0;
+    for (std::size_t i = begin; i < end; ++i) {
+      const auto counts = static_cast<std::uint8_t>(from[i] >> 7U);  // over 127
+      largest = std::max(largest, from[i]);
+      overlapping = static_cast<std::uint16_t>(overlapping + (counts & to[i]));
+      to[i] = static_cast<std::uint8_t>(counts | to[i]);
+    }
+    joined.overlapping += overlapping;
+    joined.largest = std::max(joined.largest, largest);
+  }
+  return joined;
+}
+
 }  // namespace
 
 Dataset::Dataset(std::span<const std::filesystem::path> paths, Use use, const PictureLimits& limits) : limits_(limits) {
@@ -130,16 +157,11 @@ Example Dataset::load_example(std::size_t index) const {
                                       std::to_string(example.image.width) + " x " +
                                       std::to_string(example.image.height) + "; they must be of one size");
     }
-    std::uint8_t largest = 0;
-    for (std::size_t i = 0; i < truth.size(); ++i) {
-      largest = std::max(largest, mask.pixels[i]);
-      const bool counts = mask.pixels[i] > 127;
-      example.overlapping_pixels += counts && truth[i] != 0 ? 1 : 0;
-      truth[i] = counts ? 1 : truth[i];
-    }
-    if (largest <= 127) {
-      example.warnings.push_back(name + " has no pixel over 127 (its largest value is " + std::to_string(largest) +
-                                 "), so it marks no nucleus");
+    const Joined joined = join_mask(mask.pixels, truth);
+    example.overlapping_pixels += joined.overlapping;
+    if (joined.largest <= 127) {
+      example.warnings.push_back(name + " has no pixel over 127 (its largest value is " +
+                                 std::to_string(joined.largest) + "), so it marks no nucleus");
     }
   }
   if (example.overlapping_pixels > 0) {

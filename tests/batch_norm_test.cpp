@@ -188,7 +188,7 @@ OpCase backward(const NormCase& c, Destination destination) {
     dbeta_scale[ch] = pixels * r->mean_g_magnitude[ch];
     dgamma_scale[ch] = dbeta_scale[ch] * largest_x_hat[ch];
   }
-  const auto dx = [o, r, x_hat_scale, dgamma_scale, pixels, channels, act = c.act](std::int64_t flat) {
+  const auto dx = [o, r, x_hat_scale, dgamma_scale, pixels, channels](std::int64_t flat) {
     const auto i = static_cast<std::size_t>(flat), ch = i % channels;
     const double x_hat = std::abs(o->x.values[i] - o->batch.mean[ch]) * o->batch.inv_std[ch];
     const double scale = std::abs(o->dy.values[i]) + r->mean_g_magnitude[ch] + x_hat * dgamma_scale[ch] / pixels +

@@ -228,6 +228,24 @@ std::vector<TransposeCase> odd_cases() {
                        .y = {1, 2}});
     }
   }
+  // Images large enough to be cut into bands, and batches into parts, with every overlap of kernel and stride.
+  for (const ConvGeometry& g : conv_transpose_geometries(17, 19)) {
+    if (k++ % 3 != 0) continue;
+    cases.push_back({.n = 1,
+                     .h = 17,
+                     .w = 19,
+                     .upsampled = 5,
+                     .skip = skip[k % 5],
+                     .out = 3,
+                     .g = g,
+                     .act = acts[k / 3 % 3],
+                     .y = slices[k / 3 % 3],
+                     .sample = 3000});
+  }
+  cases.push_back(
+      {.n = 1, .h = 37, .w = 3, .upsampled = 3, .out = 257, .g = {5, 5, 2, 2, {2, 1, 0, 3}}, .sample = 1000});
+  cases.push_back(
+      {.n = 3, .h = 17, .w = 19, .upsampled = 16, .skip = 7, .out = 257, .act = Activation::relu, .sample = 1000});
   cases.push_back({.h = 3, .w = 2, .upsampled = 257, .skip = 257, .out = 257, .sample = 500});
   return cases;
 }

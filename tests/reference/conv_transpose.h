@@ -20,15 +20,17 @@ inline Array concatenate(const std::vector<Array>& inputs) {
   });
 }
 
-/// y[n, p, q, o]: from every input pixel and tap that lands there, i * stride - crop + r == p.
+/// y[n, p, q, o]: from every tap, if there is an input pixel that it brings here, i * stride - crop + r == p.
 inline Sum conv_transpose_forward(const Array& x, const Array& kernel, const Array& bias, const ConvGeometry& g, int n,
                                   int p, int q, int o) {
   Sum sum;
   if (!bias.empty()) sum.add(bias.at(o));
-  for (int i = 0; i < x.shape[1]; ++i) {
-    for (int j = 0; j < x.shape[2]; ++j) {
-      const int r = p - i * g.stride_h + g.pad.top, s = q - j * g.stride_w + g.pad.left;
-      if (r < 0 || r >= g.kernel_h || s < 0 || s >= g.kernel_w) continue;
+  for (int r = 0; r < g.kernel_h; ++r) {
+    for (int s = 0; s < g.kernel_w; ++s) {
+      const int down = p + g.pad.top - r, right = q + g.pad.left - s;
+      if (down < 0 || right < 0 || down % g.stride_h != 0 || right % g.stride_w != 0) continue;
+      const int i = down / g.stride_h, j = right / g.stride_w;
+      if (i >= x.shape[1] || j >= x.shape[2]) continue;
       for (int c = 0; c < x.shape[3]; ++c) sum.add(x.at(n, i, j, c) * kernel.at(r, s, o, c));
     }
   }

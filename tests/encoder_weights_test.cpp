@@ -91,11 +91,11 @@ class SlimFile {
   }
 };
 
-const NamedArray& tensor(const EncoderWeights& weights, const std::string& name) {
+const NamedArray& tensor(const EncoderWeights& weights, std::string_view name) {
   for (const NamedArray& array : weights.tensors) {
     if (array.name == name) return array;
   }
-  throw std::out_of_range(name);
+  throw std::out_of_range(std::string(name));
 }
 
 using Shape = std::vector<std::int64_t>;

@@ -44,7 +44,7 @@ struct Reference {
   std::map<std::string, Expected> expected;
 };
 
-const std::string& metadata(const SafetensorsFile& file, const std::string& key, const std::string& source) {
+const std::string& metadata(const SafetensorsFile& file, const char* key, const std::string& source) {
   const auto found = file.metadata().find(key);
   if (found == file.metadata().end()) throw Error(Exit::bad_data, source + ": the metadata has no \"" + key + "\"");
   return found->second;

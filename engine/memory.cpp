@@ -1,6 +1,7 @@
 #include "engine/memory.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstdlib>
 #include <string>
 
@@ -9,8 +10,16 @@
 namespace karyon {
 
 namespace {
+
 constexpr std::size_t kGranule = 512;
+
+/// Sizes of blocks: multiples of the granule, and for large ones of an eighth of their power of two.
+std::size_t block_size_for(std::size_t bytes) {
+  const std::size_t step = std::max(kGranule, std::bit_floor(bytes) / 8);
+  return (std::max<std::size_t>(bytes, 1) + step - 1) / step * step;
 }
+
+}  // namespace
 
 Allocator::~Allocator() { trim(); }
 
@@ -20,17 +29,14 @@ void* Allocator::device_allocate(std::size_t bytes) {
   return std::aligned_alloc(kGranule, bytes);
 }
 
-void* Allocator::allocate(std::size_t bytes) {
+void* Allocator::allocate(std::size_t bytes, bool permanent) {
   const std::size_t largest = SIZE_MAX / 2;
-  const std::size_t size =
-      bytes > largest ? bytes : (std::max<std::size_t>(bytes, 1) + kGranule - 1) / kGranule * kGranule;
+  const std::size_t size = bytes > largest ? bytes : block_size_for(bytes);
   const std::lock_guard lock(mutex_);
   void* block = nullptr;
-  std::size_t block_size = size;
-  if (const auto fit = free_.lower_bound(size); fit != free_.end() && fit->first < 2 * size) {
-    block_size = fit->first;
+  if (const auto fit = free_.find(size); !permanent && fit != free_.end()) {
     block = fit->second;
-    figures_.cached -= block_size;
+    figures_.cached -= size;
     free_.erase(fit);
   } else if (bytes <= largest) {
     block = device_allocate(size);
@@ -45,8 +51,8 @@ void* Allocator::allocate(std::size_t bytes) {
                                          std::to_string(figures_.cached) + ", peak " + std::to_string(figures_.peak) +
                                          "; try a smaller batch or image size");
   }
-  used_.emplace(block, block_size);
-  figures_.active += block_size;
+  used_.emplace(block, size);
+  figures_.active += size;
   figures_.peak = std::max(figures_.peak, figures_.active);
   return block;
 }

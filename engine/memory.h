@@ -24,9 +24,11 @@ class Allocator final : public MemorySource {
  public:
   Allocator() = default;
   ~Allocator() override;
-  /// At least `bytes` (rounded up to 512), aligned to 64. When the device refuses, cached blocks are given back and it
-  /// is asked once more; then Error(Exit::out_of_memory) with asked, active, cached and peak.
-  void* allocate(std::size_t bytes) override;
+  /// At least `bytes` (rounded up to its class: a multiple of 512 and of an eighth of its power of two), aligned to 64.
+  /// A permanent block is never taken from the cached ones, which belong to the steps. When the device refuses, cached
+  /// blocks are given back and it is asked once more; then Error(Exit::out_of_memory) with asked, active, cached and
+  /// peak.
+  void* allocate(std::size_t bytes, bool permanent = false) override;
   void release(void* block) noexcept override;
   /// Gives all cached blocks back to the device.
   void trim() noexcept;

@@ -22,7 +22,7 @@ std::int64_t shape_size(const Shape& shape);
 /// A block of device memory that is given back when its last owner goes.
 class Buffer {
  public:
-  Buffer(Context& context, std::size_t bytes) : memory_(context.memory()), data_(memory_.allocate(bytes)) {}
+  Buffer(Context& context, std::size_t bytes) : memory_(context.memory()), data_(memory_.allocate(bytes, false)) {}
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
   ~Buffer() { memory_.release(data_); }

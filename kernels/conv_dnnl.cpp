@@ -247,7 +247,7 @@ memory packed_kernel(DnnlPlans& plans, Plan& plan, const ConvGeometry& g, int in
   if (slot == nullptr) {
     Packed p;
     p.data = kernel.data;
-    p.block = plans.memory_source.allocate(plan.kernel.get_size());
+    p.block = plans.memory_source.allocate(plan.kernel.get_size(), true);
     p.kernel = memory(plan.kernel, plans.engine, p.block);
     slot = &plan.packed.emplace_back(std::move(p));
   } else if (kernel.stamp != 0 && slot->stamp == kernel.stamp) {

@@ -18,7 +18,7 @@ void* Stream::workspace_bytes(std::size_t bytes) {
     if (workspace_ != nullptr) memory_.release(workspace_);
     workspace_ = nullptr;
     workspace_size_ = 0;
-    workspace_ = memory_.allocate(bytes);
+    workspace_ = memory_.allocate(bytes, true);
     workspace_size_ = bytes;
   }
   return workspace_;

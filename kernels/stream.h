@@ -27,7 +27,8 @@ class MemorySource {
   MemorySource(const MemorySource&) = delete;
   MemorySource& operator=(const MemorySource&) = delete;
   virtual ~MemorySource() = default;
-  virtual void* allocate(std::size_t bytes) = 0;
+  /// permanent: kept over many steps. Such a block is never taken from those that steps leave and find again.
+  virtual void* allocate(std::size_t bytes, bool permanent) = 0;
   virtual void release(void* block) noexcept = 0;
 };
 

@@ -99,7 +99,7 @@ class GuardedMemory final : public MemorySource {
     for (const auto& [block, bytes] : blocks_) ::operator delete (block, std::align_val_t{kGuard});
   }
 
-  void* allocate(std::size_t bytes) override {
+  void* allocate(std::size_t bytes, bool /*permanent*/) override {
     auto* block = static_cast<unsigned char*>(::operator new (bytes + kGuard, std::align_val_t{kGuard}));
     std::memset(block, 0xff, bytes);
     std::memset(block + bytes, kCanary, kGuard);

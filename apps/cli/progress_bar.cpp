@@ -1,6 +1,7 @@
 #include "apps/cli/progress_bar.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdio>
 #include <utility>
@@ -10,12 +11,12 @@ namespace {
 
 std::string clock_text(double seconds) {
   constexpr double kLongest = 99 * 3600.0;
-  const auto whole = static_cast<int>(std::min(seconds, kLongest) + 0.5);
+  const auto whole = std::lround(std::min(seconds, kLongest));
   char text[32];
   if (whole >= 3600) {
-    std::snprintf(text, sizeof text, "%d:%02d:%02d", whole / 3600, whole / 60 % 60, whole % 60);
+    std::snprintf(text, sizeof text, "%ld:%02ld:%02ld", whole / 3600, whole / 60 % 60, whole % 60);
   } else {
-    std::snprintf(text, sizeof text, "%d:%02d", whole / 60, whole % 60);
+    std::snprintf(text, sizeof text, "%ld:%02ld", whole / 60, whole % 60);
   }
   return text;
 }

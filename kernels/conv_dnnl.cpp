@@ -72,7 +72,7 @@ struct Packed {
 
 struct Plan {
   dnnl::primitive primitive;
-  memory::desc x, y, kernel, scratchpad;
+  memory::desc kernel, scratchpad;
   dnnl::reorder reorder;  // HWIO <-> the layout the primitive wants
   bool same_layout = false;
   std::vector<Packed> packed;  // one for each kernel that uses this shape
@@ -176,54 +176,47 @@ memory::desc bias_desc(bool present, int channels) {
   return present ? memory::desc({channels}, kFloat, memory::format_tag::x) : memory::desc();
 }
 
-Plan make_forward(DnnlPlans& plans, const ConstFloatView& x, const ConstFloatView& y, const ConvGeometry& g, bool bias,
-                  bool residual, Activation act) {
+/// What all plans share. to_hwio: the reorder brings a gradient home instead of packing a kernel.
+Plan make_plan(const DnnlPlans& plans, dnnl::primitive primitive, const memory::desc& scratchpad,
+               const memory::desc& kernel, const memory::desc& hwio, bool to_hwio) {
   Plan plan;
+  plan.primitive = std::move(primitive);
+  plan.scratchpad = scratchpad;
+  plan.kernel = kernel;
+  plan.same_layout = kernel == hwio;
+  plan.reorder = dnnl::reorder({plans.engine, to_hwio ? kernel : hwio, plans.engine, to_hwio ? hwio : kernel});
+  return plan;
+}
+
+/// The forward convolution of a shape: a plan of its own, and the hint that oneDNN's gradients ask for.
+dnnl::convolution_forward::primitive_desc plain_forward_desc(const DnnlPlans& plans, const ConstFloatView& x,
+                                                             const ConstFloatView& y, const ConvGeometry& g) {
+  return forward_desc(plans.engine, image_desc(x), packed_desc(x.c, y.c, g), memory::desc(), image_desc(y), g,
+                      attributes(false, Activation::none));
+}
+
+Plan make_forward(const DnnlPlans& plans, const ConstFloatView& x, const ConstFloatView& y, const ConvGeometry& g,
+                  bool bias, bool residual, Activation act) {
   const auto pd = forward_desc(plans.engine, image_desc(x), packed_desc(x.c, y.c, g), bias_desc(bias, y.c),
                                image_desc(y), g, attributes(residual, act));
-  plan.primitive = dnnl::convolution_forward(pd);
-  plan.x = pd.src_desc();
-  plan.y = pd.dst_desc();
-  plan.kernel = pd.weights_desc();
-  plan.scratchpad = pd.scratchpad_desc();
-  const memory::desc hwio = hwio_desc(x.c, y.c, g);
-  plan.same_layout = plan.kernel == hwio;
-  plan.reorder = dnnl::reorder({plans.engine, hwio, plans.engine, plan.kernel});
-  return plan;
+  return make_plan(plans, dnnl::convolution_forward(pd), pd.scratchpad_desc(), pd.weights_desc(),
+                   hwio_desc(x.c, y.c, g), false);
 }
 
-Plan make_backward_data(DnnlPlans& plans, const ConstFloatView& dx, const ConstFloatView& dy, const ConvGeometry& g) {
-  Plan plan;
-  const auto hint = forward_desc(plans.engine, image_desc(dx), packed_desc(dx.c, dy.c, g), memory::desc(),
-                                 image_desc(dy), g, attributes(false, Activation::none));
-  const auto pd = backward_data_desc(plans.engine, image_desc(dx), packed_desc(dx.c, dy.c, g), image_desc(dy), g, hint);
-  plan.primitive = dnnl::convolution_backward_data(pd);
-  plan.x = pd.diff_src_desc();
-  plan.y = pd.diff_dst_desc();
-  plan.kernel = pd.weights_desc();
-  plan.scratchpad = pd.scratchpad_desc();
-  const memory::desc hwio = hwio_desc(dx.c, dy.c, g);
-  plan.same_layout = plan.kernel == hwio;
-  plan.reorder = dnnl::reorder({plans.engine, hwio, plans.engine, plan.kernel});
-  return plan;
+Plan make_backward_data(const DnnlPlans& plans, const ConstFloatView& dx, const ConstFloatView& dy,
+                        const ConvGeometry& g) {
+  const auto pd = backward_data_desc(plans.engine, image_desc(dx), packed_desc(dx.c, dy.c, g), image_desc(dy), g,
+                                     plain_forward_desc(plans, dx, dy, g));
+  return make_plan(plans, dnnl::convolution_backward_data(pd), pd.scratchpad_desc(), pd.weights_desc(),
+                   hwio_desc(dx.c, dy.c, g), false);
 }
 
-Plan make_backward_weight(DnnlPlans& plans, const ConstFloatView& x, const ConstFloatView& dy, const ConvGeometry& g,
-                          bool bias) {
-  Plan plan;
-  const auto hint = forward_desc(plans.engine, image_desc(x), packed_desc(x.c, dy.c, g), memory::desc(), image_desc(dy),
-                                 g, attributes(false, Activation::none));
+Plan make_backward_weight(const DnnlPlans& plans, const ConstFloatView& x, const ConstFloatView& dy,
+                          const ConvGeometry& g, bool bias) {
   const auto pd = backward_weight_desc(plans.engine, image_desc(x), packed_desc(x.c, dy.c, g), bias_desc(bias, dy.c),
-                                       image_desc(dy), g, hint);
-  plan.primitive = dnnl::convolution_backward_weights(pd);
-  plan.x = pd.src_desc();
-  plan.y = pd.diff_dst_desc();
-  plan.kernel = pd.diff_weights_desc();
-  plan.scratchpad = pd.scratchpad_desc();
-  const memory::desc hwio = hwio_desc(x.c, dy.c, g);
-  plan.same_layout = plan.kernel == hwio;
-  plan.reorder = dnnl::reorder({plans.engine, plan.kernel, plans.engine, hwio});
-  return plan;
+                                       image_desc(dy), g, plain_forward_desc(plans, x, dy, g));
+  return make_plan(plans, dnnl::convolution_backward_weights(pd), pd.scratchpad_desc(), pd.diff_weights_desc(),
+                   hwio_desc(x.c, dy.c, g), true);
 }
 
 template <class Make>
@@ -232,9 +225,19 @@ Plan& find_plan(DnnlPlans& plans, const Key& key, const Make& make) {
   return plans.plans.emplace(key, make()).first->second;
 }
 
+/// Floats that hold a buffer of this description, in whole cache lines.
+std::int64_t float_count(const memory::desc& desc) {
+  return static_cast<std::int64_t>((desc.get_size() + 63) / 64 * 64 / sizeof(float));
+}
+
 /// oneDNN's memory over a buffer of ours; it never writes through the const of an input.
 memory wrap(const memory::desc& desc, const DnnlPlans& plans, const float* data) {
   return {desc, plans.engine, const_cast<float*>(data)};  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+}
+
+/// oneDNN's scratch memory, out of the stream's workspace.
+memory scratchpad(Stream& stream, const DnnlPlans& plans, const Plan& plan) {
+  return wrap(plan.scratchpad, plans, stream.workspace<float>(float_count(plan.scratchpad)));
 }
 
 /// The kernel in the layout the plan wants: packed again only when its stamp has changed.
@@ -285,12 +288,10 @@ void conv_forward(Stream& stream, ConstFloatView x, StampedKernel kernel, const 
     Plan& plan = find_plan(plans, make_key(Op::forward, x, y, geometry, has_bias, adds, act),
                            [&] { return make_forward(plans, x, y, geometry, has_bias, adds, act); });
     std::unordered_map<int, memory> arguments{
-        {DNNL_ARG_SRC, wrap(plan.x, plans, x.data)},
+        {DNNL_ARG_SRC, wrap(image_desc(x), plans, x.data)},
         {DNNL_ARG_WEIGHTS, packed_kernel(plans, plan, geometry, x.c, y.c, kernel)},
-        {DNNL_ARG_DST, wrap(plan.y, plans, y.data)},
-        {DNNL_ARG_SCRATCHPAD,
-         wrap(plan.scratchpad, plans,
-              stream.workspace<float>(static_cast<std::int64_t>(plan.scratchpad.get_size() / sizeof(float)) + 1))}};
+        {DNNL_ARG_DST, wrap(image_desc(y), plans, y.data)},
+        {DNNL_ARG_SCRATCHPAD, scratchpad(stream, plans, plan)}};
     if (has_bias) arguments.emplace(DNNL_ARG_BIAS, wrap(bias_desc(true, y.c), plans, bias));
     plan.primitive.execute(plans.stream, arguments);
   });
@@ -303,14 +304,10 @@ void conv_backward_data(Stream& stream, ConstFloatView dy, StampedKernel kernel,
   dnnl_call("convolution backward data", [&] {
     Plan& plan = find_plan(plans, make_key(Op::backward_data, dx, dy, geometry, false, false, Activation::none),
                            [&] { return make_backward_data(plans, dx, dy, geometry); });
-    plan.primitive.execute(
-        plans.stream,
-        {{DNNL_ARG_DIFF_SRC, wrap(plan.x, plans, dx.data)},
-         {DNNL_ARG_WEIGHTS, packed_kernel(plans, plan, geometry, dx.c, dy.c, kernel)},
-         {DNNL_ARG_DIFF_DST, wrap(plan.y, plans, dy.data)},
-         {DNNL_ARG_SCRATCHPAD,
-          wrap(plan.scratchpad, plans,
-               stream.workspace<float>(static_cast<std::int64_t>(plan.scratchpad.get_size() / sizeof(float)) + 1))}});
+    plan.primitive.execute(plans.stream, {{DNNL_ARG_DIFF_SRC, wrap(image_desc(dx), plans, dx.data)},
+                                          {DNNL_ARG_WEIGHTS, packed_kernel(plans, plan, geometry, dx.c, dy.c, kernel)},
+                                          {DNNL_ARG_DIFF_DST, wrap(image_desc(dy), plans, dy.data)},
+                                          {DNNL_ARG_SCRATCHPAD, scratchpad(stream, plans, plan)}});
   });
 }
 
@@ -322,13 +319,12 @@ void conv_backward_weight(Stream& stream, ConstFloatView x, ConstFloatView dy, c
   dnnl_call("convolution backward weights", [&] {
     Plan& plan = find_plan(plans, make_key(Op::backward_weight, x, dy, geometry, has_bias, false, Activation::none),
                            [&] { return make_backward_weight(plans, x, dy, geometry, has_bias); });
-    const auto scratch = static_cast<std::int64_t>(plan.scratchpad.get_size() / sizeof(float)) + 16;
-    const auto packed = plan.same_layout ? 0 : static_cast<std::int64_t>(plan.kernel.get_size() / sizeof(float));
-    auto* workspace = stream.workspace<float>((scratch + 15) / 16 * 16 + packed);
-    const memory gradient = wrap(plan.kernel, plans, plan.same_layout ? dkernel : workspace + (scratch + 15) / 16 * 16);
-    std::unordered_map<int, memory> arguments{{DNNL_ARG_SRC, wrap(plan.x, plans, x.data)},
+    const std::int64_t scratch = float_count(plan.scratchpad);
+    auto* workspace = stream.workspace<float>(scratch + (plan.same_layout ? 0 : float_count(plan.kernel)));
+    const memory gradient = wrap(plan.kernel, plans, plan.same_layout ? dkernel : workspace + scratch);
+    std::unordered_map<int, memory> arguments{{DNNL_ARG_SRC, wrap(image_desc(x), plans, x.data)},
                                               {DNNL_ARG_DIFF_WEIGHTS, gradient},
-                                              {DNNL_ARG_DIFF_DST, wrap(plan.y, plans, dy.data)},
+                                              {DNNL_ARG_DIFF_DST, wrap(image_desc(dy), plans, dy.data)},
                                               {DNNL_ARG_SCRATCHPAD, wrap(plan.scratchpad, plans, workspace)}};
     if (has_bias) arguments.emplace(DNNL_ARG_DIFF_BIAS, wrap(bias_desc(true, dy.c), plans, dbias));
     plan.primitive.execute(plans.stream, arguments);

@@ -59,8 +59,8 @@ void patch(const fs::path& file, const std::string& from, const std::string& to)
 /// Sets a 32-bit field of every entry in the archive's central directory.
 void patch_directory(const fs::path& file, std::size_t offset, std::uint32_t value) {
   Bytes bytes = read_file(file);
-  constexpr std::string_view kMark = "PK\1\2";
-  for (auto at = bytes.begin(); (at = std::search(at, bytes.end(), kMark.begin(), kMark.end())) != bytes.end(); ++at) {
+  constexpr std::string_view mark = "PK\1\2";
+  for (auto at = bytes.begin(); (at = std::search(at, bytes.end(), mark.begin(), mark.end())) != bytes.end(); ++at) {
     for (unsigned i = 0; i < 4; ++i) {
       *(at + static_cast<std::ptrdiff_t>(offset + i)) = static_cast<std::uint8_t>(value >> (8 * i));
     }
@@ -123,7 +123,7 @@ TEST(Source, ZipsAreReadWholeAndTheirChecksumsCount) {
   EXPECT_EQ(source->read("t/a.txt"), Bytes(5000, 'x'));
   fs::copy_file(zip, dir / "flipped.zip");
   patch_directory(dir / "flipped.zip", 16, 0x12345678U);  // the CRCs
-  expect_error(Exit::bad_data, "t/b.txt", [&] { open_source(dir / "flipped.zip")->read("t/b.txt"); });
+  expect_error(Exit::bad_data, "t/b.txt", [&] { return open_source(dir / "flipped.zip")->read("t/b.txt"); });
   Bytes cut = read_file(zip);
   cut.resize(cut.size() / 2);
   expect_error(Exit::bad_data, "cut.zip", [&] { open_source(put(dir / "cut.zip", cut)); });

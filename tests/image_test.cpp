@@ -242,7 +242,7 @@ TEST(Jpeg, AnEndMarkerWithinASegmentIsNotTheEnd) {
   const Bytes thumbnail = {0xFF, 0xE1, 0, 6, 0xFF, 0xD8, 0xFF, 0xD9};  // APP1 with a picture of its own
   jpeg.insert(jpeg.begin() + 2, thumbnail.begin(), thumbnail.end());
   EXPECT_NO_THROW(decode_rgb(jpeg, "x"));
-  jpeg.resize(jpeg.size() - 2);
+  jpeg.erase(jpeg.end() - 2, jpeg.end());
   expect_error_with(Exit::bad_data, {"cut short"}, [&] { decode_rgb(jpeg, "x"); });
 }
 

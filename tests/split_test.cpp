@@ -109,7 +109,7 @@ TEST(Split, WhatDoesNotFitTheSetIsNamed) {
   json["validation"] = nlohmann::json::array();
   expect_error(Exit::bad_data, "at least one", [&] { split_from_json(json.dump(), "split.json", set); });
   for (const std::string broken :
-       {"", "{", "[]", "{\"seed\": \"x\"}", "{\"seed\": 1, \"train\": [1], \"validation\": []}"}) {
+       {"", "{", "[]", R"({"seed": "x"})", R"({"seed": 1, "train": [1], "validation": []})"}) {
     expect_error(Exit::bad_data, "split.json is no split file", [&] { split_from_json(broken, "split.json", set); });
   }
 }

@@ -55,8 +55,8 @@ TEST(Synthetic, AllLooksAppearAndSomeNucleiTouch) {
   std::array<int, 3> looks{};
   int touching = 0, empty = 0;
   double foreground = 0;
-  constexpr std::uint32_t kCount = 150;
-  for (std::uint32_t index = 0; index < kCount; ++index) {
+  constexpr std::uint32_t total = 150;
+  for (std::uint32_t index = 0; index < total; ++index) {
     const SyntheticPicture made = make_synthetic_picture(2, index, 128, 128);
     ++looks[static_cast<std::size_t>(made.look)];
     empty += made.count == 0 ? 1 : 0;
@@ -72,7 +72,7 @@ TEST(Synthetic, AllLooksAppearAndSomeNucleiTouch) {
   EXPECT_GT(touching, 75);
   EXPECT_GT(empty, 0);
   EXPECT_LT(empty, 15);
-  EXPECT_NEAR(foreground / (kCount * 128 * 128), 0.2, 0.06);
+  EXPECT_NEAR(foreground / (total * 128 * 128), 0.2, 0.06);
 }
 
 TEST(Synthetic, NucleiDifferFromTheirGroundTheRightWay) {
@@ -108,12 +108,12 @@ TEST(Synthetic, OddSizesWork) {
 
 TEST(Synthetic, ComesBackFromTheKaggleLayout) {
   const TempDir dir;
-  constexpr std::uint32_t kCount = 5;  // an empty one is among them
-  write_synthetic_set(dir / "made", 2, 149, kCount, 40, 56, 2);
+  constexpr std::uint32_t total = 5;  // an empty one is among them
+  write_synthetic_set(dir / "made", 2, 149, total, 40, 56, 2);
   const Dataset data(std::array{dir / "made"}, Use::training);
-  ASSERT_EQ(data.size(), kCount);
+  ASSERT_EQ(data.size(), total);
   int empty = 0;
-  for (std::uint32_t i = 0; i < kCount; ++i) {
+  for (std::uint32_t i = 0; i < total; ++i) {
     const SyntheticPicture made = make_synthetic_picture(2, 149 + i, 40, 56);
     const Example example = data.load_example(i);
     EXPECT_EQ(example.id, "synthetic_000" + std::to_string(149 + i));

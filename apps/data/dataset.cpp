@@ -66,9 +66,9 @@ Joined join_mask(const std::vector<std::uint8_t>& mask, std::vector<std::uint8_t
   Joined joined;
   const std::uint8_t* from = mask.data();
   std::uint8_t* to = truth.data();
-  constexpr std::size_t kBlock = 1U << 14U;
-  for (std::size_t begin = 0; begin < truth.size(); begin += kBlock) {
-    const std::size_t end = std::min(begin + kBlock, truth.size());
+  constexpr std::size_t block = 1U << 14U;
+  for (std::size_t begin = 0; begin < truth.size(); begin += block) {
+    const std::size_t end = std::min(begin + block, truth.size());
     std::uint16_t overlapping = 0;
     std::uint8_t largest = 0;
     for (std::size_t i = begin; i < end; ++i) {

@@ -56,12 +56,12 @@ std::string central_directory(const std::filesystem::path& path) {
 
 bool zip_has_nul_in_a_name(const std::filesystem::path& path) {
   const std::string directory = central_directory(path);
-  constexpr std::size_t kHeader = 46;
+  constexpr std::size_t header = 46;
   std::size_t at = 0;
-  while (at + kHeader <= directory.size() && std::string_view(directory).substr(at, 4) == "PK\1\2"sv) {
+  while (at + header <= directory.size() && std::string_view(directory).substr(at, 4) == "PK\1\2"sv) {
     const std::size_t name = number(directory, at + 28, 2);
-    if (std::string_view(directory).substr(at + kHeader, name).find('\0') != std::string_view::npos) return true;
-    at += kHeader + name + number(directory, at + 30, 2) + number(directory, at + 32, 2);
+    if (std::string_view(directory).substr(at + header, name).find('\0') != std::string_view::npos) return true;
+    at += header + name + number(directory, at + 30, 2) + number(directory, at + 32, 2);
   }
   if (at == 0) throw Error(Exit::bad_data, path.string() + ": the zip's directory is not where its end says");
   return false;

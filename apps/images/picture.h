@@ -15,8 +15,7 @@ struct Picture {
 
   Picture() = default;
   /// All zero.
-  Picture(int width_, int height_, int channels_)
-      : width(width_), height(height_), channels(channels_), pixels(count() * static_cast<std::size_t>(channels_)) {}
+  Picture(int w, int h, int c) : width(w), height(h), channels(c), pixels(count() * static_cast<std::size_t>(c)) {}
 
   /// Pixels, not bytes.
   [[nodiscard]] std::size_t count() const { return static_cast<std::size_t>(width) * static_cast<std::size_t>(height); }

@@ -23,12 +23,14 @@ KARYON_CLONES void chunk_moments(const float* x, std::ptrdiff_t pitch, std::int6
   for (int c = 0; c < channels; ++c) mean[c] = m2[c] = 0.0F;
   for (std::int64_t i = 0; i < pixels; ++i) {
     const float* row = x + i * pitch;
+#pragma GCC ivdep
     for (int c = 0; c < channels; ++c) mean[c] += row[c];
   }
   const float inverse = 1.0F / static_cast<float>(pixels);
   for (int c = 0; c < channels; ++c) mean[c] *= inverse;
   for (std::int64_t i = 0; i < pixels; ++i) {
     const float* row = x + i * pitch;
+#pragma GCC ivdep
     for (int c = 0; c < channels; ++c) {
       const float d = row[c] - mean[c];
       m2[c] += d * d;
@@ -66,6 +68,7 @@ KARYON_INLINE void sum_rows_as(const float* dy, std::ptrdiff_t dy_pitch, const f
   for (int c = 0; c < channels; ++c) sum[c] = sum_xhat[c] = 0.0F;
   for (std::int64_t i = 0; i < pixels; ++i) {
     const float *g = dy + i * dy_pitch, *in = x + i * x_pitch;
+#pragma GCC ivdep
     for (int c = 0; c < channels; ++c) {
       const float d = activation_gradient<act>(g[c], in[c] * ch.scale[c] + ch.shift[c]);
       sum[c] += d;

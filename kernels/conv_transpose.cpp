@@ -11,6 +11,7 @@
 
 #include "kernels/check.h"
 #include "kernels/conv_dnnl.h"
+#include "kernels/conv_transpose_narrow.h"
 #include "kernels/parallel.h"
 #include "kernels/simd.h"
 
@@ -153,6 +154,158 @@ void gather(const ConstFloatView& dy, const ConvGeometry& g, int h, int w, std::
   }
 }
 
+bool is_narrow(std::int64_t width) { return width <= kNarrowColumns; }
+
+/// Pixels whose products make one partial sum of a narrow weight gradient: fixed, so that no thread count changes a
+/// bit.
+constexpr std::int64_t kNarrowChunk = 2048;
+
+/// The forward pass with few output channels: an output row takes the input rows that reach it, whose columns are
+/// computed once and kept while a task walks down its rows.
+void narrow_forward(Stream& stream, std::span<const ConstFloatView> inputs, int kernel_channels, const float* kernel,
+                    const float* bias, Activation act, const ConvGeometry& g, const FloatView& y) {
+  const ConstFloatView& x = inputs[0];
+  const int width = taps(g) * y.c;
+  const auto rows = contributions(x.h, y.h, g.kernel_h, g.stride_h, g.pad.top);
+  const int kept = (g.kernel_h - 1) / g.stride_h + 1;  // input rows that reach one output row
+  const std::int64_t row_size = std::int64_t{x.w} * kNarrowColumns;
+  const std::int64_t line = std::int64_t{y.w} * y.c, scratch = kept * row_size + line;
+  auto* workspace = stream.workspace<float>(narrow_packed_size(kernel_channels) + scratch * stream.threads());
+  int channel = 0;
+  for (const ConstFloatView& in : inputs) {
+    pack_narrow(kernel, kernel_channels, channel, in.c, width, workspace + narrow_packed_size(channel));
+    channel += in.c;
+  }
+  parallel_ranges(stream, stream.threads(), [&](std::int64_t worker, std::int64_t worker_end) {
+    for (; worker < worker_end; ++worker) {
+      float* columns = workspace + narrow_packed_size(kernel_channels) + worker * scratch;
+      float* sums = columns + kept * row_size;
+      const std::int64_t all = std::int64_t{y.n} * y.h;
+      std::vector<std::int64_t> held(static_cast<std::size_t>(kept), -1);  // input row of the batch in each slot
+      for (std::int64_t t = all * worker / stream.threads(); t < all * (worker + 1) / stream.threads(); ++t) {
+        const std::int64_t n = t / y.h;
+        for (int q = 0; q < y.w; ++q) {
+          for (int o = 0; o < y.c; ++o) sums[q * y.c + o] = bias != nullptr ? bias[o] : 0.0F;
+        }
+        for (const auto [i, r] : rows[static_cast<std::size_t>(t % y.h)]) {
+          const std::int64_t row = n * x.h + i;
+          const auto slot = static_cast<std::size_t>(row % kept);
+          float* row_columns = columns + static_cast<std::int64_t>(slot) * row_size;
+          if (held[slot] != row) {
+            const float* packed = workspace;
+            for (const ConstFloatView& in : inputs) {
+              narrow_columns(in.pixel(row * x.w), in.pitch, x.w, in.c, packed, packed != workspace, row_columns);
+              packed += narrow_packed_size(in.c);
+            }
+            held[slot] = row;
+          }
+          narrow_scatter_row(row_columns + static_cast<std::ptrdiff_t>(r) * g.kernel_w * y.c, x.w, g.kernel_w,
+                             g.stride_w, g.pad.left, y.w, y.c, sums);
+        }
+        const float* source = sums;
+        if (y.dense()) {
+          sum_taps(&source, 1, nullptr, act, static_cast<int>(line), y.pixel(t * y.w));
+        } else {
+          for (int q = 0; q < y.w; ++q, source += y.c) sum_taps(&source, 1, nullptr, act, y.c, y.pixel(t * y.w + q));
+        }
+      }
+    }
+  });
+}
+
+/// The weight gradient with few output channels: partial sums over fixed chunks of pixels, merged in order.
+void narrow_backward_weight(Stream& stream, std::span<const ConstFloatView> inputs, int kernel_channels,
+                            const ConstFloatView& dy, const ConvGeometry& g, float* dkernel) {
+  const ConstFloatView& x = inputs[0];
+  const int width = taps(g) * dy.c;
+  const std::int64_t pixels = x.pixels(), chunks = (pixels + kNarrowChunk - 1) / kNarrowChunk;
+  const std::int64_t partial_size = std::int64_t{width} * kernel_channels;
+  constexpr std::int64_t kStep = 256;  // pixels whose columns stay in the first cache
+  auto* partial = stream.workspace<float>(chunks * partial_size + kStep * width * stream.threads());
+  parallel_ranges(stream, stream.threads(), [&](std::int64_t worker, std::int64_t worker_end) {
+    for (; worker < worker_end; ++worker) {
+      float* columns = partial + chunks * partial_size + worker * kStep * width;
+      for (std::int64_t k = chunks * worker / stream.threads(); k < chunks * (worker + 1) / stream.threads(); ++k) {
+        float* sums = partial + k * partial_size;
+        std::fill_n(sums, partial_size, 0.0F);
+        const std::int64_t end = std::min(pixels, (k + 1) * kNarrowChunk);
+        for (std::int64_t first = k * kNarrowChunk; first < end; first += kStep) {
+          const std::int64_t count = std::min(kStep, end - first);
+          gather(dy, g, x.h, x.w, first, count, columns);
+          float* part = sums;
+          for (const ConstFloatView& in : inputs) {
+            narrow_weight_sums(columns, width, in.pixel(first), in.pitch, count, in.c, part);
+            part += std::int64_t{width} * in.c;
+          }
+        }
+      }
+    }
+  });
+  // A partial sum holds [input][column][channel]; the kernel's gradient is [column][all channels].
+  std::int64_t offset = 0;
+  int channel = 0;
+  for (const ConstFloatView& in : inputs) {
+    for (int t = 0; t < width; ++t) {
+      for (int c = 0; c < in.c; ++c) {
+        double sum = 0;
+        for (std::int64_t k = 0; k < chunks; ++k) {
+          sum += static_cast<double>(partial[k * partial_size + offset + std::int64_t{t} * in.c + c]);
+        }
+        dkernel[std::int64_t{t} * kernel_channels + channel + c] = static_cast<float>(sum);
+      }
+    }
+    offset += std::int64_t{width} * in.c;
+    channel += in.c;
+  }
+}
+
+/// dbias[o] = sum over all pixels of dy.
+void backward_bias(Stream& stream, const ConstFloatView& dy, float* dbias) {
+  const std::int64_t chunks = (dy.pixels() + kNarrowChunk - 1) / kNarrowChunk;
+  auto* partial = stream.workspace<double>(chunks * dy.c);
+  parallel_ranges(stream, chunks, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t k = begin; k < end; ++k) {
+      double* sums = partial + k * dy.c;
+      std::fill_n(sums, dy.c, 0.0);
+      for (std::int64_t i = k * kNarrowChunk; i < std::min(dy.pixels(), (k + 1) * kNarrowChunk); ++i) {
+        for (int o = 0; o < dy.c; ++o) sums[o] += static_cast<double>(dy.pixel(i)[o]);
+      }
+    }
+  });
+  for (int o = 0; o < dy.c; ++o) {
+    double sum = 0;
+    for (std::int64_t k = 0; k < chunks; ++k) sum += partial[k * dy.c + o];
+    dbias[o] = static_cast<float>(sum);
+  }
+}
+
+/// The weight gradient by matrix products over chunks of pixels.
+void gemm_backward_weight(Stream& stream, std::span<const ConstFloatView> inputs, int kernel_channels,
+                          const ConstFloatView& dy, const ConvGeometry& g, float* dkernel) {
+  const ConstFloatView& x = inputs[0];
+  const std::int64_t width = std::int64_t{taps(g)} * dy.c;
+  const std::int64_t pixels = x.pixels();
+  // Few, long products: each reads and writes all of dkernel.
+  const std::int64_t chunk = std::min(pixels, std::max<std::int64_t>(512, 2 * kColumnsInCache / width));
+  auto* columns = stream.workspace<float>(chunk * width);
+  for (std::int64_t first = 0; first < pixels; first += chunk) {
+    const std::int64_t count = std::min(chunk, pixels - first);
+    parallel_ranges(stream, count, [&](std::int64_t begin, std::int64_t end) {
+      gather(dy, g, x.h, x.w, first + begin, end - begin, columns + begin * width);
+    });
+    // Rows of dkernel are shared out in steps of 16, so no thread adds to another's.
+    parallel_ranges(stream, (width + 15) / 16, [&](std::int64_t begin, std::int64_t end) {
+      const std::int64_t row = begin * 16, rows = std::min(end * 16, width) - row;
+      float* out = dkernel + row * kernel_channels;
+      for (const ConstFloatView& in : inputs) {
+        gemm(true, false, rows, in.c, count, columns + row, width, in.pixel(first), in.pitch, first == 0 ? 0.0F : 1.0F,
+             out, kernel_channels);
+        out += in.c;
+      }
+    });
+  }
+}
+
 }  // namespace
 
 namespace cpu {
@@ -164,6 +317,7 @@ void conv_transpose_forward(Stream& stream, std::span<const ConstFloatView> inpu
   const ConstFloatView& x = inputs[0];
   check_shapes(x, y, g);
   const std::int64_t width = std::int64_t{taps(g)} * y.c;
+  if (is_narrow(width)) return narrow_forward(stream, inputs, kernel_channels, kernel, bias, act, g, y);
   const Tasks tasks = plan_tasks(x.n, x.h, x.w, width, stream.threads());
   const auto rows = contributions(x.h, y.h, g.kernel_h, g.stride_h, g.pad.top);
   const auto cols = contributions(x.w, y.w, g.kernel_w, g.stride_w, g.pad.left);
@@ -210,10 +364,9 @@ void conv_transpose_forward(Stream& stream, std::span<const ConstFloatView> inpu
               if (reached > 0) {
                 sum_taps(sources.data(), reached, bias, act, y.c, out);
               } else {  // a stride beyond the kernel leaves outputs that no input reaches
-                const float* only_bias = bias;
-                for (int o = 0; o < y.c; ++o) out[o] = 0.0F;
+                std::fill_n(out, y.c, 0.0F);
                 const float* zero = out;
-                sum_taps(&zero, 1, only_bias, act, y.c, out);
+                sum_taps(&zero, 1, bias, act, y.c, out);
               }
             }
           }
@@ -251,36 +404,13 @@ void conv_transpose_backward_weight(Stream& stream, std::span<const ConstFloatVi
                                     const ConvGeometry& geometry, float* dkernel, float* dbias) {
   const ConvGeometry& g = geometry;
   const int kernel_channels = total_channels(inputs);
-  const ConstFloatView& x = inputs[0];
-  check_shapes(x, dy, g);
-  const std::int64_t width = std::int64_t{taps(g)} * dy.c;
-  const std::int64_t pixels = x.pixels();
-  // Few, long products: each reads and writes all of dkernel.
-  const std::int64_t chunk = std::min(pixels, std::max<std::int64_t>(512, 2 * kColumnsInCache / width));
-  auto* columns = stream.workspace<float>(chunk * width);
-  for (std::int64_t first = 0; first < pixels; first += chunk) {
-    const std::int64_t count = std::min(chunk, pixels - first);
-    parallel_ranges(stream, count, [&](std::int64_t begin, std::int64_t end) {
-      gather(dy, g, x.h, x.w, first + begin, end - begin, columns + begin * width);
-    });
-    // Rows of dkernel are shared out in steps of 16, so no thread adds to another's.
-    parallel_ranges(stream, (width + 15) / 16, [&](std::int64_t begin, std::int64_t end) {
-      const std::int64_t row = begin * 16, rows = std::min(end * 16, width) - row;
-      float* out = dkernel + row * kernel_channels;
-      for (const ConstFloatView& in : inputs) {
-        gemm(true, false, rows, in.c, count, columns + row, width, in.pixel(first), in.pitch, first == 0 ? 0.0F : 1.0F,
-             out, kernel_channels);
-        out += in.c;
-      }
-    });
+  check_shapes(inputs[0], dy, g);
+  if (is_narrow(std::int64_t{taps(g)} * dy.c)) {
+    narrow_backward_weight(stream, inputs, kernel_channels, dy, g, dkernel);
+  } else {
+    gemm_backward_weight(stream, inputs, kernel_channels, dy, g, dkernel);
   }
-  if (dbias == nullptr) return;
-  std::vector<double> sums(static_cast<std::size_t>(dy.c), 0.0);
-  for (std::int64_t i = 0; i < dy.pixels(); ++i) {
-    const float* row = dy.pixel(i);
-    for (int o = 0; o < dy.c; ++o) sums[static_cast<std::size_t>(o)] += static_cast<double>(row[o]);
-  }
-  for (int o = 0; o < dy.c; ++o) dbias[o] = static_cast<float>(sums[static_cast<std::size_t>(o)]);
+  if (dbias != nullptr) backward_bias(stream, dy, dbias);
 }
 
 }  // namespace cpu

@@ -32,20 +32,25 @@ void nearest_positions(int in, int out, int* positions) {
   }
 }
 
-/// One row; C channels, or `channels` where C is 0.
-template <int C>
-[[gnu::always_inline]] inline void blend_row(ConstFloatView top, ConstFloatView bottom, float weight, const Tap* taps,
-                                             FloatView y) {
+void put(float value, float& to) { to = value; }
+void put(float value, std::uint8_t& to) { to = static_cast<std::uint8_t>(value + 0.5F); }
+
+/// One row; C channels, or y.c where C is 0.
+template <int C, class T>
+[[gnu::always_inline]] inline void blend_row(View<const T> top, View<const T> bottom, float weight, const Tap* taps,
+                                             View<T> y) {
   const int channels = C != 0 ? C : y.c;
   for (int q = 0; q < y.w; ++q) {
     const Tap tap = taps[q];
-    const float *top_lower = top.pixel(tap.lower), *top_upper = top.pixel(tap.upper);
-    const float *bottom_lower = bottom.pixel(tap.lower), *bottom_upper = bottom.pixel(tap.upper);
-    float* out = y.pixel(q);
+    const T *top_lower = top.pixel(tap.lower), *top_upper = top.pixel(tap.upper);
+    const T *bottom_lower = bottom.pixel(tap.lower), *bottom_upper = bottom.pixel(tap.upper);
+    T* out = y.pixel(q);
     for (int ch = 0; ch < channels; ++ch) {
-      const float above = top_lower[ch] + (top_upper[ch] - top_lower[ch]) * tap.weight;
-      const float below = bottom_lower[ch] + (bottom_upper[ch] - bottom_lower[ch]) * tap.weight;
-      out[ch] = above + (below - above) * weight;
+      const auto above_lower = static_cast<float>(top_lower[ch]), above_upper = static_cast<float>(top_upper[ch]);
+      const auto below_lower = static_cast<float>(bottom_lower[ch]), below_upper = static_cast<float>(bottom_upper[ch]);
+      const float above = above_lower + (above_upper - above_lower) * tap.weight;
+      const float below = below_lower + (below_upper - below_lower) * tap.weight;
+      put(above + (below - above) * weight, out[ch]);
     }
   }
 }
@@ -63,14 +68,18 @@ KARYON_CLONES void bilinear_row(ConstFloatView top, ConstFloatView bottom, float
   }
 }
 
+KARYON_CLONES void bilinear_row(View<const std::uint8_t> top, View<const std::uint8_t> bottom, float weight,
+                                const Tap* taps, View<std::uint8_t> y) {
+  return y.c == 3 ? blend_row<3>(top, bottom, weight, taps, y) : blend_row<0>(top, bottom, weight, taps, y);
+}
+
 template <class T>
 View<T> row_of(View<T> image, int n, int row) {
   return {image.at(n, row, 0), 1, 1, image.w, image.c, image.pitch};
 }
 
-}  // namespace
-
-void resize_bilinear(Stream& stream, ConstFloatView x, FloatView y) {
+template <class T>
+void bilinear(Stream& stream, View<const T> x, View<T> y) {
   KARYON_CHECK(x.n == y.n && x.c == y.c && x.size() > 0 && y.size() > 0, "equal n and c, no empty image");
   Tap* rows = stream.workspace<Tap>(std::int64_t{y.h} + y.w);
   Tap* columns = rows + y.h;
@@ -82,6 +91,14 @@ void resize_bilinear(Stream& stream, ConstFloatView x, FloatView y) {
       bilinear_row(row_of(x, n, rows[p].lower), row_of(x, n, rows[p].upper), rows[p].weight, columns, row_of(y, n, p));
     }
   });
+}
+
+}  // namespace
+
+void resize_bilinear(Stream& stream, ConstFloatView x, FloatView y) { bilinear<float>(stream, x, y); }
+
+void resize_bilinear(Stream& stream, View<const std::uint8_t> x, View<std::uint8_t> y) {
+  bilinear<std::uint8_t>(stream, x, y);
 }
 
 void resize_nearest(Stream& stream, View<const std::uint8_t> x, View<std::uint8_t> y) {

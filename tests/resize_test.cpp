@@ -81,6 +81,36 @@ TEST(ResizeBilinear, AgreesWithTheReferenceAndLeavesTheGapsAlone) {
   }
 }
 
+TEST(ResizeBilinear, BytesAreBlendedInFloatAndRounded) {
+  struct Case {
+    int n, h, w, c, out_h, out_w;
+  };
+  const Case cases[] = {{1, 7, 5, 3, 13, 9}, {2, 16, 16, 3, 8, 8}, {1, 1, 1, 3, 5, 3}, {3, 31, 33, 4, 9, 64}};
+  Allocator memory;
+  Stream stream(Device{}, 2, memory);
+  for (const Case& k : cases) {
+    RandomStream random(9, Purpose::bench);
+    std::vector<std::uint8_t> x(static_cast<std::size_t>(k.n * k.h * k.w * k.c));
+    for (std::uint8_t& value : x) value = static_cast<std::uint8_t>(random.below(256));
+    const std::vector<float> exact(x.begin(), x.end());
+    std::vector<std::uint8_t> y(static_cast<std::size_t>(k.n * k.out_h * k.out_w * k.c));
+    const ConstFloatView from(exact.data(), k.n, k.h, k.w, k.c);
+    const View<std::uint8_t> to(y.data(), k.n, k.out_h, k.out_w, k.c);
+    ON_DEVICE(resize_bilinear, stream, View<const std::uint8_t>(x.data(), k.n, k.h, k.w, k.c), to);
+    for (int n = 0; n < k.n; ++n) {
+      for (int p = 0; p < k.out_h; ++p) {
+        for (int q = 0; q < k.out_w; ++q) {
+          const double row = (p + 0.5) * k.h / k.out_h - 0.5, column = (q + 0.5) * k.w / k.out_w - 0.5;
+          // Half a step of rounding, and what the positions in float make of a slope of 255.
+          for (int ch = 0; ch < k.c; ++ch) {
+            ASSERT_NEAR(to.at(n, p, q)[ch], bilinear_reference(from, n, row, column, ch), 0.502) << p << ' ' << q;
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST(ResizeNearest, TakesTheFloorOfTheCentre) {
   Allocator memory;
   Stream stream(Device{}, 2, memory);

@@ -8,6 +8,7 @@
 
 #include "apps/data/dataset.h"
 #include "apps/data/problems.h"
+#include "apps/images/resize.h"
 #include "engine/memory.h"
 #include "kernels/check.h"
 #include "kernels/resize.h"
@@ -15,28 +16,11 @@
 namespace karyon {
 namespace {
 
-/// One thread's stream and its scratch pictures in float.
-class Resizer {
- public:
-  explicit Resizer(MemorySource& memory) : stream_(Device{}, 1, memory) {}
-
-  void image(const Picture& from, int height, int width, std::uint8_t* to) {
-    from_.assign(from.pixels.begin(), from.pixels.end());
-    to_.resize(static_cast<std::size_t>(height) * static_cast<std::size_t>(width) * 3);
-    ON_DEVICE(resize_bilinear, stream_, ConstFloatView(from_.data(), 1, from.height, from.width, 3),
-              FloatView(to_.data(), 1, height, width, 3));
-    std::transform(to_.begin(), to_.end(), to, [](float value) { return static_cast<std::uint8_t>(value + 0.5F); });
-  }
-
-  void labels(const std::vector<std::uint8_t>& from, const Picture& size_of, int height, int width, std::uint8_t* to) {
-    ON_DEVICE(resize_nearest, stream_, View<const std::uint8_t>(from.data(), 1, size_of.height, size_of.width, 1),
-              View<std::uint8_t>(to, 1, height, width, 1));
-  }
-
- private:
-  Stream stream_;
-  std::vector<float> from_, to_;
-};
+void resize_labels(Stream& stream, const Example& example, int height, int width, std::uint8_t* to) {
+  const Picture& image = example.image;
+  ON_DEVICE(resize_nearest, stream, View<const std::uint8_t>(example.truth->data(), 1, image.height, image.width, 1),
+            View<std::uint8_t>(to, 1, height, width, 1));
+}
 
 }  // namespace
 
@@ -59,16 +43,16 @@ TrainingSet load_training_set(const std::filesystem::path& path, int height, int
   TrainingSet set = make_training_set(data.size(), height, width);
   const std::size_t pixels = static_cast<std::size_t>(height) * static_cast<std::size_t>(width);
   Allocator memory;
-  std::vector<std::unique_ptr<Resizer>> resizers(static_cast<std::size_t>(std::max(threads, 1)));
-  for (auto& resizer : resizers) resizer = std::make_unique<Resizer>(memory);
+  std::vector<std::unique_ptr<Stream>> streams(static_cast<std::size_t>(std::max(threads, 1)));  // one a worker
+  for (auto& stream : streams) stream = std::make_unique<Stream>(Device{}, 1, memory);
   std::vector<std::vector<std::string>> warnings(data.size());
   std::vector<std::optional<Error>> errors(data.size());
   for_each_item(data.size(), threads, progress, [&](std::size_t index, int worker) {
     try {
       Example example = data.load_example(index);
-      Resizer& resizer = *resizers[static_cast<std::size_t>(worker)];
-      resizer.image(example.image, height, width, &set.images[index * pixels * 3]);
-      resizer.labels(*example.truth, example.image, height, width, &set.labels[index * pixels]);
+      Stream& stream = *streams[static_cast<std::size_t>(worker)];
+      resize_picture(stream, example.image, height, width, &set.images[index * pixels * 3]);
+      resize_labels(stream, example, height, width, &set.labels[index * pixels]);
       set.ids[index] = std::move(example.id);
       set.sha256[index] = std::move(example.sha256);
       warnings[index] = std::move(example.warnings);

@@ -115,6 +115,7 @@ CLI::Option* CommandLine::numbers(const std::string& flags, std::vector<T>& valu
   return option->transform(in_range(low, high))->type_name("N,N,...")->default_str(list);
 }
 
+// NOLINTBEGIN(bugprone-macro-parentheses): a type takes none
 #define KARYON_NUMBER(T)                                                                          \
   template CLI::Option* CommandLine::number<T>(const std::string&, T&, T, T, const std::string&); \
   template CLI::Option* CommandLine::numbers<T>(const std::string&, std::vector<T>&, T, T, const std::string&);
@@ -124,9 +125,12 @@ KARYON_NUMBER(std::uint64_t)
 KARYON_NUMBER(float)
 KARYON_NUMBER(double)
 #undef KARYON_NUMBER
+// NOLINTEND(bugprone-macro-parentheses)
 
 CLI::Option* CommandLine::text(const std::string& flags, std::string& value, const std::string& help) {
-  return app_.add_option(flags, value, help)->default_str(value);
+  // An unset variable of the shell is a mistake, not a wish for the default.
+  const auto given = [](const std::string& word) { return word.empty() ? "expected a value, not ''" : ""; };
+  return app_.add_option(flags, value, help)->check(given)->default_str(value);
 }
 
 CLI::Option* CommandLine::toggle(const std::string& name, bool& value, const std::string& help) {

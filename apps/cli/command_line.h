@@ -23,7 +23,7 @@ class CommandLine {
   /// Numbers between commas, each from low to high.
   template <class T>
   CLI::Option* numbers(const std::string& flags, std::vector<T>& values, T low, T high, const std::string& help);
-  /// A word or a path. An empty default stands for "not given".
+  /// A word or a path, never empty when given. An empty default stands for "not given".
   CLI::Option* text(const std::string& flags, std::string& value, const std::string& help);
   /// The pair --name and --no-name, of which the last one given counts. `name` comes without dashes.
   CLI::Option* toggle(const std::string& name, bool& value, const std::string& help);

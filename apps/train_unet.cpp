@@ -6,6 +6,7 @@
 #include "apps/cli/output_folder.h"
 #include "apps/cli/program.h"
 #include "apps/cli/progress_bar.h"
+#include "apps/data/problems.h"
 #include "apps/data/split.h"
 #include "apps/data/synthetic.h"
 #include "apps/training/bench.h"
@@ -48,10 +49,17 @@ TrainingSet load_data(const TrainOptions& options, Log& log) {
   });
 }
 
-/// The split of the run, as it is written into the folder.
-Split divide(const TrainingSet& set, const TrainOptions& options, const std::filesystem::path& folder, Log& log) {
-  const Split split = make_split(set.size(), options.val_split, options.seed);
-  write_file(folder / "split.json", split_to_json(split, set));
+/// The halves of the set. Error bad_data when one picture lies in both.
+Split divide(const TrainingSet& set, const TrainOptions& options, Log& log) {
+  for (const std::string& warning : set.warnings) log.warn(warning);
+  Split split = make_split(set.size(), options.val_split, options.seed);
+  std::vector<std::string> leaks;
+  for (const auto& [trained, validated] : find_leaks(split, set)) leaks.push_back(trained + " and " + validated);
+  if (!leaks.empty() && !options.allow_duplicates) {
+    throw Error(Exit::bad_data, list_problems("the same picture would be trained on and validated on; remove one of "
+                                              "each pair, or allow it by --allow-duplicates",
+                                              leaks));
+  }
   log.note("data: " + std::to_string(split.train.size()) + " pictures to train on, " +
            std::to_string(split.validation.size()) + " for validation, " + std::to_string(set.background_images) +
            " without nuclei");
@@ -70,7 +78,7 @@ void print_facts(const TrainingModel& model, const TrainOptions& options, Device
             << "\nclassifier: " << (e.classifier ? "yes" : "no") << "\ntensors_used: " << e.tensors_used
             << "\ntensors_unused: " << e.tensors_unused << "\nsha256: " << (from_file ? e.sha256 : "none")
             << "\nparameters: " << summary.parameters << "\nmultiply_adds: " << summary.multiply_adds
-            << "\nencoder: " << (options.freeze_encoder ? "frozen" : "trained") << "\ndevice: " << device.text()
+            << "\ndevice: " << device.text() << "\nencoder: " << (options.freeze_encoder ? "frozen" : "trained")
             << "\n";
 }
 
@@ -104,19 +112,20 @@ Exit run(int argc, char** argv) {
     return Exit::done;
   }
   if (options.dry_run) {
-    if (!options.data.empty()) make_split(load_data(options, log).size(), options.val_split, options.seed);
+    if (!options.out.empty()) const OutputFolder tried(options.out, "", options.exist_ok);
+    if (!options.data.empty()) divide(load_data(options, log), options, log);
     log.detail(summary_text(summarise(*model.unet, options.image_size, options.image_size)));
     print_facts(model, options, device);
     return Exit::done;
   }
 
-  const OutputFolder folder(options.out, "runs/train", options.exist_ok);
+  OutputFolder folder(options.out, "runs/train", options.exist_ok);
   const TrainingSet set = load_data(options, log);
-  for (const std::string& warning : set.warnings) log.warn(warning);
-  const Split split = divide(set, options, folder.path(), log);
+  const Split split = divide(set, options, log);
+  write_file(folder.preliminary("split.json"), split_to_json(split, set));
   const ModelSummary summary = summarise(*model.unet, options.image_size, options.image_size);
-  write_file(folder.path() / "model.txt", summary_text(summary));
-  print_result(train(context, model, set, split, options, folder.path(), log), folder.path());
+  write_file(folder.preliminary("model.txt"), summary_text(summary));
+  print_result(train(context, model, set, split, options, folder, log), folder.path());
   return Exit::done;
 }
 

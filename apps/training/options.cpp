@@ -20,6 +20,8 @@ TrainOptions parse_train_options(int argc, const char* const* argv) {
   line.number("--lr", o.learning_rate, 1e-12, 1e3, "Adam's learning rate");
   line.number("--image-size", o.image_size, kSizeMultiple, 4096, "Side of the training images, a multiple of 32");
   line.number("--val-split", o.val_split, 1e-6, 1.0 - 1e-6, "Share of the images kept for validation");
+  line.toggle("allow-duplicates", o.allow_duplicates,
+              "Train even if the same picture is among those to train on and those to validate on");
   line.number("--seed", o.seed, std::uint64_t{0}, UINT64_MAX, "Seed of all random numbers");
   line.number("--patience", o.patience, 0, 1000000,
               "Stop after so many epochs without a better validation accuracy; 0: never");
@@ -28,7 +30,8 @@ TrainOptions parse_train_options(int argc, const char* const* argv) {
       "ImageNet weights for the encoder, which then stays frozen; without them all is trained from random weights");
   bool freeze = false;
   CLI::Option* freeze_given =
-      line.toggle("freeze-encoder", freeze, "Keep the encoder as it is; the default with --encoder-weights");
+      line.toggle("freeze-encoder", freeze, "Keep the encoder as it is")
+          ->description("Keep the encoder as it is; by default only with --encoder-weights and in --bench");
   CLI::Option* width_given = line.number("--width", o.width, 0.1, 2.0, "Channel multiplier of the encoder");
   line.numbers("--decoder-filters", o.decoder_filters, 1, 4096, "Filters of the four upsamplers");
   line.text("--input-scale", o.input_scale,

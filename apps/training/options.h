@@ -20,6 +20,7 @@ struct TrainOptions {
   double learning_rate = 1e-3;
   int image_size = 128;
   double val_split = 0.2;
+  bool allow_duplicates = false;
   std::uint64_t seed = 0;
   int patience = 0;  // epochs without a better validation accuracy; 0: never stop early
   std::string encoder_weights;

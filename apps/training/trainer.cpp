@@ -18,6 +18,13 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
+[[noreturn]] void stop_diverged(const std::string& what, int epoch) {
+  throw Error(
+      Exit::diverged,
+      what + " is not finite; try a smaller --lr" +
+          (epoch > 1 ? ". The checkpoints of epoch " + std::to_string(epoch - 1) + " and before are untouched" : ""));
+}
+
 Scores train_epoch(TrainingStep& step, Batches& batches, int epoch, const TrainOptions& options, Log& log) {
   ProgressBar bar(log, "Epoch " + std::to_string(epoch) + "/" + std::to_string(options.epochs), batches.count(),
                   "steps");
@@ -26,8 +33,7 @@ Scores train_epoch(TrainingStep& step, Batches& batches, int epoch, const TrainO
     const Tensor x = batches.images(k);
     const XentCounts counts = step.compute_gradients(x, batches.labels(k));
     if (!std::isfinite(counts.loss_sum)) {
-      throw Error(Exit::diverged, "the loss is not finite in epoch " + std::to_string(epoch) + ", step " +
-                                      std::to_string(k + 1) + "; try a smaller --lr. The last checkpoint is untouched");
+      stop_diverged("the loss in epoch " + std::to_string(epoch) + ", step " + std::to_string(k + 1), epoch);
     }
     step.update();
     accumulate(total, counts);
@@ -59,7 +65,7 @@ std::map<std::string, double> named_scores(const EpochResult& r) {
 }  // namespace
 
 TrainingResult train(Context& context, TrainingModel& model, const TrainingSet& set, const Split& split,
-                     const TrainOptions& options, const std::filesystem::path& folder, Log& log) {
+                     const TrainOptions& options, OutputFolder& folder, Log& log) {
   const Clock::time_point start = Clock::now();
   AdamSettings settings;
   settings.learning_rate = static_cast<float>(options.learning_rate);
@@ -67,7 +73,7 @@ TrainingResult train(Context& context, TrainingModel& model, const TrainingSet& 
   const Normalisation& normalisation = model.description.normalisation;
   Batches training(context, set, split.train, options.batch_size, normalisation);
   Batches validation(context, set, split.validation, options.batch_size, normalisation);
-  std::filesystem::create_directories(folder / "weights");
+  const std::filesystem::path weights = folder.make_folder("weights");
 
   TrainingResult result;
   for (int epoch = 1; epoch <= options.epochs; ++epoch) {
@@ -79,8 +85,7 @@ TrainingResult train(Context& context, TrainingModel& model, const TrainingSet& 
     r.images_per_second = static_cast<double>(split.train.size()) / seconds_since(epoch_start);
     r.validation = evaluate(context, *model.unet, validation);
     if (!std::isfinite(r.validation.loss)) {
-      throw Error(Exit::diverged, "the validation loss is not finite in epoch " + std::to_string(epoch) +
-                                      "; try a smaller --lr. The last checkpoint is untouched");
+      stop_diverged("the validation loss in epoch " + std::to_string(epoch), epoch);
     }
     r.learning_rate = static_cast<double>(step.adam().settings().learning_rate);
     r.wall_seconds = seconds_since(start);
@@ -90,9 +95,10 @@ TrainingResult train(Context& context, TrainingModel& model, const TrainingSet& 
     const bool is_best = epoch == 1 || r.validation.accuracy > result.history[result.best].validation.accuracy;
     if (is_best) result.best = result.history.size() - 1;
     const Checkpoint checkpoint = make_checkpoint(model, epoch, named_scores(r));
-    save_checkpoint(folder / "weights" / "last.safetensors", checkpoint);
-    if (is_best) save_checkpoint(folder / "weights" / "best.safetensors", checkpoint);
-    write_file(folder / "history.csv", history_csv(result.history));
+    save_checkpoint(weights / "last.safetensors", checkpoint);
+    folder.keep();
+    if (is_best) save_checkpoint(weights / "best.safetensors", checkpoint);
+    write_file(folder.path() / "history.csv", history_csv(result.history));
     log.note(epoch_line(r, options.epochs, seconds_since(epoch_start)));
 
     const int since_best = epoch - result.history[result.best].epoch;

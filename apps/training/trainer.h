@@ -3,10 +3,10 @@
 // weights/best.safetensors are whole on disk.
 #pragma once
 
-#include <filesystem>
 #include <vector>
 
 #include "apps/cli/log.h"
+#include "apps/cli/output_folder.h"
 #include "apps/data/split.h"
 #include "apps/training/history.h"
 #include "apps/training/options.h"
@@ -19,8 +19,9 @@ struct TrainingResult {
   std::size_t best = 0;  // index into history: the highest validation accuracy, the first of equals
 };
 
-/// Trains `model` on the split of `set` and writes into `folder`. Error diverged when the loss is not finite.
+/// Trains `model` on the split of `set` and writes into `folder`, which is kept from the first checkpoint on. Error
+/// diverged when the loss or a weight is not finite.
 TrainingResult train(Context& context, TrainingModel& model, const TrainingSet& set, const Split& split,
-                     const TrainOptions& options, const std::filesystem::path& folder, Log& log);
+                     const TrainOptions& options, OutputFolder& folder, Log& log);
 
 }  // namespace karyon

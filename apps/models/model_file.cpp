@@ -1,9 +1,12 @@
 #include "apps/models/model_file.h"
 
 #include <algorithm>
+#include <array>
+#include <map>
 
 #include "apps/models/parameters.h"
 #include "kernels/check.h"
+#include "weights/encoder_layout.h"
 
 namespace karyon {
 
@@ -29,12 +32,57 @@ UNetOptions unet_options(const Checkpoint& checkpoint, const std::string& source
     throw Error(Exit::bad_data, source + ": " + std::to_string(checkpoint.decoder_filters.size()) +
                                     " decoder filters, expected " + std::to_string(options.filters.size()));
   }
+  if (checkpoint.classes < 2) {
+    throw Error(Exit::bad_data, source + ": " + std::to_string(checkpoint.classes) + " class, expected 2 or more");
+  }
+  if (checkpoint.image_height % kSizeMultiple != 0 || checkpoint.image_width % kSizeMultiple != 0) {
+    throw Error(Exit::bad_data, source + ": images of " + std::to_string(checkpoint.image_height) + " x " +
+                                    std::to_string(checkpoint.image_width) + ", expected multiples of " +
+                                    std::to_string(kSizeMultiple));
+  }
   std::copy(checkpoint.decoder_filters.begin(), checkpoint.decoder_filters.end(), options.filters.begin());
   return options;
 }
 
+namespace {
+
+/// What up_2, up_3, up_4 and the head get beside the upsampler before them.
+constexpr std::array<const char*, kUpsamplers> kSkips{"block_13_expand", "block_6_expand", "block_3_expand",
+                                                      "block_1_expand"};
+
+/// Every kernel of the network has the shape that the options ask for: checked before the network is made, so that
+/// nothing is allocated from a number that the file's own size does not bear out.
+void check_kernels(const Checkpoint& checkpoint, const UNetOptions& options, const std::string& source) {
+  std::map<std::string, std::vector<std::int64_t>> shapes;
+  for (const NamedArray& array : checkpoint.tensors) shapes.emplace(array.name, array.shape);
+  const auto check = [&](const std::string& name, const std::vector<std::int64_t>& wanted) {
+    const auto found = shapes.find(name);
+    const std::string is = found == shapes.end() ? "is missing" : "is " + shape_text(found->second);
+    if (found != shapes.end() && found->second == wanted) return;
+    throw Error(Exit::bad_data, source + ": the weights do not fit the model that the file describes: " + name + " " +
+                                    is + ", expected " + shape_text(wanted));
+  };
+  std::map<std::string, std::int64_t> channels;  // of the encoder's convolutions
+  for (const EncoderConv& conv : mobilenet_v2_convs(options.encoder.width)) {
+    const auto shape = conv.kernel_shape();
+    check("encoder/" + conv.name + "/kernel", {shape.begin(), shape.end()});
+    channels.emplace(conv.name, conv.outputs);
+  }
+  std::int64_t inputs = channels.at("block_16_project");
+  for (std::size_t k = 0; k < kUpsamplers; ++k) {
+    const std::int64_t outputs = options.filters[k];
+    check("up_" + std::to_string(k + 1) + "/conv_transpose/kernel", {3, 3, outputs, inputs});
+    inputs = outputs + channels.at(kSkips[k]);
+  }
+  check("head/kernel", {3, 3, options.classes, inputs});
+}
+
+}  // namespace
+
 std::unique_ptr<UNet> load_unet(Context& context, const Checkpoint& checkpoint, const std::string& source) {
-  auto unet = std::make_unique<UNet>(context, unet_options(checkpoint, source));
+  const UNetOptions options = unet_options(checkpoint, source);
+  check_kernels(checkpoint, options, source);
+  auto unet = std::make_unique<UNet>(context, options);
   assign_arrays(*unet, "", checkpoint.tensors, {}, source);
   unet->fold();
   return unet;

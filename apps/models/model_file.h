@@ -15,7 +15,7 @@ namespace karyon {
 /// Options of the network that the checkpoint holds. Error bad_data where it names something this version cannot build.
 UNetOptions unet_options(const Checkpoint& checkpoint, const std::string& source);
 
-/// Builds the network and loads the weights; folded and ready for inference.
+/// Builds the network and loads the weights; folded and ready for inference. Error bad_data where they do not fit.
 std::unique_ptr<UNet> load_unet(Context& context, const Checkpoint& checkpoint, const std::string& source);
 
 /// Loads ImageNet weights into the encoder, whose width and padding must be the file's.

@@ -1,4 +1,5 @@
 // infer_unet: segments pictures with a trained model. From top to bottom: flags, device, model, pictures, results.
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 
@@ -14,8 +15,8 @@ namespace {
 
 void print_results(const Segmentation& result, const std::filesystem::path& folder) {
   if (!result.scores.empty()) std::cout << scores_table(result.scores) << "\n";
-  std::cout << "results: " << folder.string() << "\nimages: " << result.done << "\n";
-  if (!result.failures.empty()) std::cout << "skipped: " << result.failures.size() << "\n";
+  std::cout << "results: " << folder.string() << "\nimages: " << result.done << "\nskipped: " << result.failures.size()
+            << "\n";
   if (result.scores.empty()) return;
   const TotalScores all = total_scores(result.scores);
   char text[256];
@@ -23,6 +24,16 @@ void print_results(const Segmentation& result, const std::filesystem::path& fold
                 "scored: %zu\naccuracy: %.4f\niou: %.4f\ndice: %.4f\nmean_iou: %.4f\nmean_dice: %.4f\n", all.images,
                 all.accuracy, all.iou, all.dice, all.mean_iou, all.mean_dice);
   std::cout << text;
+}
+
+/// bad_data when any picture was broken, else the reason why none could be read.
+[[noreturn]] void refuse_all(const std::vector<Error>& failures) {
+  const auto broken =
+      std::find_if(failures.begin(), failures.end(), [](const Error& e) { return e.code() == Exit::bad_data; });
+  const Error& first = broken != failures.end() ? *broken : failures.front();
+  if (failures.size() == 1) throw first;
+  throw Error(first.code(),
+              "none of the " + std::to_string(failures.size()) + " pictures could be read, such as " + first.what());
 }
 
 Exit run(int argc, char** argv) {
@@ -43,11 +54,13 @@ Exit run(int argc, char** argv) {
   const std::vector<std::filesystem::path> paths(options.inputs.begin(), options.inputs.end());
   const Dataset dataset(paths, Use::inference, limits);
   for (const std::string& note : dataset.notes()) log.note(note);
-  const OutputFolder folder(options.out, "runs/infer", options.exist_ok);
-  const Segmentation result = segment(predictor, dataset, options, folder.path(), log);
+  OutputFolder folder(options.out, "runs/infer", options.exist_ok);
+  const Segmentation result = segment(predictor, dataset, options, folder, log);
+  if (result.done == 0) refuse_all(result.failures);
   print_results(result, folder.path());
   if (result.failures.empty()) return Exit::done;
-  return result.done > 0 ? Exit::partly_done : result.first_failure;
+  throw Error(Exit::partly_done, std::to_string(result.failures.size()) + " of " + std::to_string(dataset.size()) +
+                                     " pictures were skipped, as the warnings say; the others are done");
 }
 
 }  // namespace

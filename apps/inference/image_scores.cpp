@@ -19,6 +19,25 @@ double dice_of(double common, double predicted, double truth) {
   return predicted + truth > 0 ? 2 * common / (predicted + truth) : 1.0;
 }
 
+bool continues_a_character(char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U; }
+
+std::size_t characters(const std::string& utf8) {
+  return utf8.size() - static_cast<std::size_t>(std::count_if(utf8.begin(), utf8.end(), continues_a_character));
+}
+
+/// An id as a terminal can show it: without control characters, and of a long one the beginning and the end.
+std::string shown(const std::string& id) {
+  constexpr std::size_t kHead = 24, kTail = 13;
+  std::string text = id;
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 127; }, '?');
+  if (characters(text) <= kHead + 3 + kTail) return text;
+  std::size_t head = 0, tail = text.size();
+  for (std::size_t left = kHead + 1; left > 0; ++head) left -= continues_a_character(text[head]) ? 0 : 1;
+  for (std::size_t left = kTail; left > 0;) left -= continues_a_character(text[--tail]) ? 0 : 1;
+  return text.substr(0, head - 1) + "..." + text.substr(tail);
+}
+
 void sort_worst_first(std::vector<ImageScores>& scores) {
   std::sort(scores.begin(), scores.end(),
             [](const ImageScores& a, const ImageScores& b) { return a.iou != b.iou ? a.iou < b.iou : a.id < b.id; });
@@ -86,13 +105,16 @@ std::string scores_csv(std::vector<ImageScores> scores) {
 std::string scores_table(std::vector<ImageScores> scores) {
   sort_worst_first(scores);
   std::size_t width = 5;
-  for (const ImageScores& s : scores) width = std::max(width, s.id.size());
+  for (const ImageScores& s : scores) width = std::max(width, characters(shown(s.id)));
   std::string text = "image" + std::string(width - 5, ' ') + "  accuracy     iou    dice\n";
-  for (const ImageScores& s : scores) {
+  const auto row = [&](const std::string& name, double accuracy, double iou, double dice) {
     char numbers[64];
-    std::snprintf(numbers, sizeof numbers, "  %8.4f %7.4f %7.4f\n", s.accuracy, s.iou, s.dice);
-    text += s.id + std::string(width - s.id.size(), ' ') + numbers;
-  }
+    std::snprintf(numbers, sizeof numbers, "  %8.4f %7.4f %7.4f\n", accuracy, iou, dice);
+    text += name + std::string(width - characters(name), ' ') + numbers;
+  };
+  for (const ImageScores& s : scores) row(shown(s.id), s.accuracy, s.iou, s.dice);
+  const TotalScores all = total_scores(scores);
+  row("ALL", all.accuracy, all.iou, all.dice);
   return text;
 }
 

@@ -28,7 +28,7 @@ TotalScores total_scores(std::span<const ImageScores> scores);
 
 /// scores.csv: a row an image, worst IoU first (then by id), and a last row ALL.
 std::string scores_csv(std::vector<ImageScores> scores);
-/// The same as an aligned table for the terminal.
+/// The same as an aligned table for the terminal: at most 66 columns wide, of long ids the beginning and the end.
 std::string scores_table(std::vector<ImageScores> scores);
 
 }  // namespace karyon

@@ -17,7 +17,9 @@ InferOptions parse_infer_options(int argc, const char* const* argv) {
   line.toggle("exist-ok", o.exist_ok, "Write into --out even if it is not empty");
   CLI::Option* threshold = line.number("--threshold", o.threshold, 0.0, 1.0,
                                        "A pixel is nucleus from this probability on; by default the model's own");
-  CLI::Option* batch = line.number("-b,--batch-size", o.batch_size, 1, 65536, "Pictures computed together");
+  threshold->default_str("");
+  CLI::Option* batch = line.number("-b,--batch-size", o.batch_size, 1, 65536,
+                                   "Pictures computed together, all of them held in memory; 32 with --bench");
   line.toggle("save-prob", o.save_prob, "Also write the probability maps, 0 to 255");
   line.number("--max-pixels", o.max_pixels, std::uint64_t{1}, std::uint64_t{1} << 31,
               "Refuse pictures of more pixels before decoding them");

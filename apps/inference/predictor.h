@@ -1,13 +1,13 @@
-// From pictures of any size to the probability of nucleus at every pixel.
-// Invariant: a picture is resized to the model's training size exactly as the training data were (bilinear, rounded to
-// bytes), and the probabilities are resized back bilinearly before any threshold.
+// From pictures at the model's size to the probability of nucleus at every pixel, and that at any other size.
+// Invariant: pictures come resized by resize_picture, exactly as the training data were, and probabilities are resized
+// back bilinearly before any threshold.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
 
-#include "apps/images/picture.h"
 #include "model/unet.h"
 #include "weights/checkpoint.h"
 
@@ -18,9 +18,17 @@ class Predictor {
   /// Errors of load_checkpoint and load_unet.
   Predictor(Context& context, const std::string& model_path);
 
-  /// RGB pictures -> for each height * width probabilities of any class but background.
-  std::vector<std::vector<float>> probabilities(std::span<const Picture* const> pictures);
+  /// images: RGB bytes, dense NHWC at the model's size; those at `indices` are computed. Returns, in the order of
+  /// indices, height * width probabilities of any class but background each.
+  std::vector<float> probabilities(const std::uint8_t* images, std::span<const std::int32_t> indices);
   [[nodiscard]] const Checkpoint& description() const { return description_; }
+  /// Of the images it takes.
+  [[nodiscard]] int height() const { return description_.image_height; }
+  [[nodiscard]] int width() const { return description_.image_width; }
+  [[nodiscard]] std::size_t pixels() const;
+
+  /// One image's probabilities (pixels() of them) at another size, each within 0 .. 1.
+  std::vector<float> at_size(Stream& stream, const float* probabilities, int to_height, int to_width) const;
 
  private:
   Context& context_;

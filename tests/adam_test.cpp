@@ -43,6 +43,7 @@ std::shared_ptr<const Course> course(const AdamCase& c) {
   result->update_scale.assign(count, 0);
   result->m_scale = result->v_scale = result->update_scale;
   for (std::size_t i = 0; i < count; ++i) result->end[i].w = result->w.values[i];
+  result->gradients.reserve(kSteps);
   for (int step = 0; step < kSteps; ++step) {
     Array g = random_array(shape, random);
     for (std::size_t i = 0; i < count; ++i) {
@@ -64,6 +65,7 @@ std::shared_ptr<const Course> course(const AdamCase& c) {
 OpCase adam(const AdamCase& c) {
   const auto path = course(c);
   std::vector<Argument> arguments;
+  arguments.reserve(kSteps + 3);
   for (int step = 0; step < kSteps; ++step) {
     arguments.push_back(input("g" + std::to_string(step), path->gradients[static_cast<std::size_t>(step)]));
   }

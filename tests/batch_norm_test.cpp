@@ -242,7 +242,7 @@ TEST(BatchNormReference, GradientsAgreeWithDifferences) {
   for (const Activation act : {Activation::none, Activation::relu, Activation::relu6}) {
     const NormCase c{.shape = {2, 3, 2, 3}, .act = act};
     const auto o = operands(c);
-    const double epsilon = static_cast<double>(c.epsilon);
+    const auto epsilon = static_cast<double>(c.epsilon);
     const GradientCase op{.name = text(act),
                           .inputs = {o->x, o->gamma, o->beta},
                           .forward =

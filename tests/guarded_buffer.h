@@ -3,6 +3,7 @@
 // compares bit by bit. A float canary is a NaN, so that reading one shows in the result as well.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include <limits>
 #include <new>
 #include <span>
+#include <type_traits>
 #include <unordered_map>
 #include <vector>
 
@@ -71,14 +73,14 @@ class GuardedBuffer {
   [[nodiscard]] bool intact() const {
     std::vector<bool> inside(words_.size(), false);
     for (std::size_t i = 0; i < count(); ++i) inside[position(i)] = true;
-    const T expected = canary<T>();
     for (std::size_t i = 0; i < words_.size(); ++i) {
-      if (!inside[i] && std::memcmp(&words_[i], &expected, sizeof(T)) != 0) return false;
+      if (!inside[i] && bits(words_[i]) != bits(canary<T>())) return false;
     }
     return true;
   }
 
  private:
+  static std::array<std::byte, sizeof(T)> bits(T word) { return std::bit_cast<std::array<std::byte, sizeof(T)>>(word); }
   [[nodiscard]] std::size_t count() const { return static_cast<std::size_t>(pixels_ * channels_); }
   [[nodiscard]] std::size_t position(std::size_t i) const {
     const auto channels = static_cast<std::size_t>(channels_);

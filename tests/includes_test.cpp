@@ -14,8 +14,8 @@ namespace karyon {
 namespace {
 
 // What a file of each room may include, by room; weights besides the one header that every room throws with.
-const std::map<std::string, std::set<std::string>>& allowed_rooms() {
-  static const std::map<std::string, std::set<std::string>> rooms{
+std::map<std::string, std::set<std::string>> allowed_rooms() {
+  return {
       {"kernels", {"kernels"}},
       {"engine", {"kernels", "engine"}},
       {"layers", {"kernels", "engine", "layers"}},
@@ -24,7 +24,6 @@ const std::map<std::string, std::set<std::string>>& allowed_rooms() {
       {"apps", {"kernels", "engine", "layers", "model", "weights", "apps"}},
       {"tests", {"kernels", "engine", "layers", "model", "weights", "apps", "tests"}},
   };
-  return rooms;
 }
 
 // The path between the quotes of an include line, else empty.

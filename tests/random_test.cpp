@@ -53,7 +53,7 @@ TEST(RandomStream, NeighboursAreNotCorrelated) {
   RandomStream a(7, Purpose::bench, 0), b(7, Purpose::bench, 1), c(8, Purpose::bench, 0);
   double ab = 0, ac = 0, successive = 0, last = 0;
   for (int i = 0; i < kCount; ++i) {
-    const double x = static_cast<double>(a.normal());
+    const auto x = static_cast<double>(a.normal());
     ab += x * static_cast<double>(b.normal());
     ac += x * static_cast<double>(c.normal());
     successive += x * last;
@@ -96,7 +96,7 @@ TEST(RandomStream, NormalHasItsMoments) {
   double moments[5] = {};
   int beyond_two = 0;
   for (int i = 0; i < kCount; ++i) {
-    const double x = static_cast<double>(stream.normal());
+    const auto x = static_cast<double>(stream.normal());
     ASSERT_TRUE(std::isfinite(x));
     double power = 1;
     for (double& moment : moments) {
@@ -123,12 +123,12 @@ TEST(RandomStream, BelowIsEvenAndInRange) {
     ASSERT_LT(value, 7U);
     ++histogram[value];
   }
-  for (const int count : histogram) EXPECT_NEAR(count, kCount / 7, 4 * std::sqrt(kCount / 7.0));
+  for (const int count : histogram) EXPECT_NEAR(count, kCount / 7.0, 4 * std::sqrt(kCount / 7.0));
   for (int i = 0; i < 10; ++i) EXPECT_EQ(stream.below(1), 0U);
   // Two thirds of 2^32: without the rejection every even number would come up twice as often as every odd one.
   int even = 0;
   for (int i = 0; i < kCount; ++i) even += stream.below(0xaaaaaaab) % 2 == 0 ? 1 : 0;
-  EXPECT_NEAR(even, kCount / 2, 4 * std::sqrt(kCount / 4.0));
+  EXPECT_NEAR(even, kCount / 2.0, 4 * std::sqrt(kCount / 4.0));
 }
 
 TEST(RandomStream, PermutationHoldsEveryNumberOnce) {
@@ -149,13 +149,15 @@ TEST(RandomStream, EveryPermutationIsAsLikely) {
   std::vector<int> histogram(27, 0);
   for (int item = 0; item < kCount; ++item) {
     const auto order = RandomStream(5, Purpose::shuffle, static_cast<std::uint32_t>(item)).permutation(3);
-    ++histogram[static_cast<std::size_t>(order[0] * 9 + order[1] * 3 + order[2])];
+    std::size_t code = 0;
+    for (const std::int32_t value : order) code = code * 3 + static_cast<std::size_t>(value);
+    ++histogram[code];
   }
   int kinds = 0;
   for (const int count : histogram) {
     if (count == 0) continue;
     ++kinds;
-    EXPECT_NEAR(count, kCount / 6, 4 * std::sqrt(kCount * 5 / 36.0));
+    EXPECT_NEAR(count, kCount / 6.0, 4 * std::sqrt(kCount * 5 / 36.0));
   }
   EXPECT_EQ(kinds, 6);
 }

@@ -53,7 +53,7 @@ enum class Destination : std::uint8_t { beside, onto_logits, none };
 OpCase xent(const XentCase& c, Destination destination) {
   const Array logits = random_logits(c), labels = random_labels(c.shape);
   const Array gradient = reference::softmax_xent_gradient(logits, labels);
-  const double pixels = static_cast<double>(labels.values.size());
+  const auto pixels = static_cast<double>(labels.values.size());
   const std::vector<double> counts = as_numbers(reference::softmax_xent(logits, labels));
   double loss_scale = 0;  // of log(sum exp) and the label's logit, whose difference the loss is
   for (const double v : logits.values) loss_scale += std::abs(v) + 1;

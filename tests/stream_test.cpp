@@ -20,7 +20,7 @@ TEST(Stream, WorkspaceOnlyGrowsAndIsCounted) {
   {
     Stream stream(Device{}, 1, memory);
     EXPECT_EQ(memory.figures().active, 0U);
-    float* first = stream.workspace<float>(1000);
+    auto* first = stream.workspace<float>(1000);
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(first) % 64, 0U);
     EXPECT_EQ(memory.figures().active, 4096U);
     EXPECT_EQ(stream.workspace<float>(10), first);

@@ -67,7 +67,7 @@ struct Sum {
 /// dbias[o]: the sum of dy over n, h and w.
 inline Sum backward_bias(const Array& dy, int o) {
   Sum sum;
-  for (std::size_t i = static_cast<std::size_t>(o); i < dy.values.size(); i += static_cast<std::size_t>(dy.shape[3])) {
+  for (auto i = static_cast<std::size_t>(o); i < dy.values.size(); i += static_cast<std::size_t>(dy.shape[3])) {
     sum.add(dy.values[i]);
   }
   return sum;

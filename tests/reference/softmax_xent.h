@@ -27,7 +27,7 @@ inline XentCounts softmax_xent(const Array& logits, const Array& labels) {
 }
 
 inline Array softmax_xent_gradient(const Array& logits, const Array& labels) {
-  const double pixels = static_cast<double>(labels.values.size());
+  const auto pixels = static_cast<double>(labels.values.size());
   Array result = softmax(logits);
   for (std::size_t i = 0; i < labels.values.size(); ++i) {
     result.values[i * static_cast<std::size_t>(logits.shape[3]) + static_cast<std::size_t>(labels.values[i])] -= 1;

@@ -1,6 +1,9 @@
 // A caching allocator, one a device.
-// Invariant: every byte the engine or a stream uses comes from here and is counted; a freed block is kept and handed
-// out again (the smallest that fits under twice the size), so from the second step on the device is never asked.
+// Invariant: every byte the engine or a stream uses comes from here and is counted. A freed block is kept and handed
+// out again to a request of its own size class, and to no other: so a step that asks for what the step before it asked
+// for finds every block again, whatever else was freed between, and from the second step on the device is never asked.
+// (A looser fit wastes less but has no such guarantee: a request that takes a larger block leaves the next one
+// without.)
 #pragma once
 
 #include <cstddef>

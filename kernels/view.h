@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace karyon {
 
@@ -15,38 +16,26 @@ struct View {
   std::ptrdiff_t pitch = 0;  // elements from one pixel to the next
 
   View() = default;
-  View(T* data_, int n_, int h_, int w_, int c_) : View(data_, n_, h_, w_, c_, c_) {}
-  View(T* data_, int n_, int h_, int w_, int c_, std::ptrdiff_t pitch_)
-      : data(data_), n(n_), h(h_), w(w_), c(c_), pitch(pitch_) {}
+  View(T* first, int images, int height, int width, int channels)
+      : View(first, images, height, width, channels, channels) {}
+  View(T* first, int images, int height, int width, int channels, std::ptrdiff_t pixel_pitch)
+      : data(first), n(images), h(height), w(width), c(channels), pitch(pixel_pitch) {}
 
   [[nodiscard]] std::int64_t pixels() const { return std::int64_t{n} * h * w; }
   [[nodiscard]] std::int64_t size() const { return pixels() * c; }
   [[nodiscard]] bool dense() const { return pitch == c; }
   [[nodiscard]] T* pixel(std::int64_t index) const { return data + index * pitch; }
   [[nodiscard]] T* at(int in, int iy, int ix) const { return pixel((std::int64_t{in} * h + iy) * w + ix); }
-  [[nodiscard]] bool same_shape(const View<const T>& o) const { return n == o.n && h == o.h && w == o.w && c == o.c; }
+  template <class U>
+  [[nodiscard]] bool same_shape(const View<U>& o) const {
+    return n == o.n && h == o.h && w == o.w && c == o.c;
+  }
   explicit operator bool() const { return data != nullptr; }
-  operator View<const T>() const { return {data, n, h, w, c, pitch}; }  // NOLINT(google-explicit-constructor)
-};
-
-template <class T>
-struct View<const T> {
-  const T* data = nullptr;
-  int n = 0, h = 0, w = 0, c = 0;
-  std::ptrdiff_t pitch = 0;
-
-  View() = default;
-  View(const T* data_, int n_, int h_, int w_, int c_) : View(data_, n_, h_, w_, c_, c_) {}
-  View(const T* data_, int n_, int h_, int w_, int c_, std::ptrdiff_t pitch_)
-      : data(data_), n(n_), h(h_), w(w_), c(c_), pitch(pitch_) {}
-
-  [[nodiscard]] std::int64_t pixels() const { return std::int64_t{n} * h * w; }
-  [[nodiscard]] std::int64_t size() const { return pixels() * c; }
-  [[nodiscard]] bool dense() const { return pitch == c; }
-  [[nodiscard]] const T* pixel(std::int64_t index) const { return data + index * pitch; }
-  [[nodiscard]] const T* at(int in, int iy, int ix) const { return pixel((std::int64_t{in} * h + iy) * w + ix); }
-  [[nodiscard]] bool same_shape(const View& o) const { return n == o.n && h == o.h && w == o.w && c == o.c; }
-  explicit operator bool() const { return data != nullptr; }
+  // Whoever may write may read.
+  operator View<const T>() const  // NOLINT(google-explicit-constructor)
+      requires(!std::is_const_v<T>) {
+    return {data, n, h, w, c, pitch};
+  }
 };
 
 using FloatView = View<float>;

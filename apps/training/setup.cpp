@@ -11,7 +11,10 @@ namespace karyon {
 
 namespace {
 
-constexpr double kEncoderEpsilon = 1e-3, kEncoderMomentum = 0.999;  // Keras's MobileNetV2
+constexpr double kEncoderMomentum = 0.999;  // Keras's MobileNetV2
+// Where the moving statistics begin from nothing (random weights, or batch norm that was folded away), Keras's momenta
+// would need thousands of steps to find them, and validation would be noise until then.
+constexpr double kMomentumFromNothing = 0.9;
 
 void describe_from_file(Checkpoint& description, const EncoderWeights& weights, const TrainOptions& options) {
   if (options.width_given && std::abs(options.width - weights.width) > 1e-6) {
@@ -24,7 +27,8 @@ void describe_from_file(Checkpoint& description, const EncoderWeights& weights, 
   description.activation = weights.activation;
   description.normalisation = weights.normalisation;
   description.normalisation_name = weights.normalisation_name;
-  description.encoder_batch_norm = {weights.batch_norm_epsilon, kEncoderMomentum};
+  description.encoder_batch_norm = {weights.batch_norm_epsilon,
+                                    options.freeze_encoder ? kEncoderMomentum : kMomentumFromNothing};
 }
 
 void describe_without_file(Checkpoint& description, const TrainOptions& options) {
@@ -33,7 +37,7 @@ void describe_without_file(Checkpoint& description, const TrainOptions& options)
   description.padding = "same";
   description.activation = "relu6";
   description.normalisation_name = "x/127.5-1";
-  description.encoder_batch_norm = {kEncoderEpsilon, kEncoderMomentum};
+  description.encoder_batch_norm.momentum = description.decoder_batch_norm.momentum = kMomentumFromNothing;
 }
 
 }  // namespace

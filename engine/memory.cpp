@@ -51,7 +51,7 @@ void* Allocator::allocate(std::size_t bytes, bool permanent) {
                                          std::to_string(figures_.cached) + ", peak " + std::to_string(figures_.peak) +
                                          "; try a smaller batch or image size");
   }
-  used_.emplace(block, size);
+  used_.emplace(block, Used{size, permanent});
   figures_.active += size;
   figures_.peak = std::max(figures_.peak, figures_.active);
   return block;
@@ -61,10 +61,15 @@ void Allocator::release(void* block) noexcept {
   const std::lock_guard lock(mutex_);
   const auto entry = used_.find(block);
   if (entry == used_.end()) return;
-  figures_.active -= entry->second;
-  figures_.cached += entry->second;
-  free_.emplace(entry->second, block);
+  const Used used = entry->second;
   used_.erase(entry);
+  figures_.active -= used.size;
+  if (used.permanent) {
+    std::free(block);  // NOLINT(cppcoreguidelines-no-malloc)
+    return;
+  }
+  figures_.cached += used.size;
+  free_.emplace(used.size, block);
 }
 
 void Allocator::trim() noexcept {

@@ -28,9 +28,9 @@ class Allocator final : public MemorySource {
   Allocator() = default;
   ~Allocator() override;
   /// At least `bytes` (rounded up to its class: a multiple of 512 and of an eighth of its power of two), aligned to 64.
-  /// A permanent block is never taken from the cached ones, which belong to the steps. When the device refuses, cached
-  /// blocks are given back and it is asked once more; then Error(Exit::out_of_memory) with asked, active, cached and
-  /// peak.
+  /// A permanent block is never taken from the cached ones, which belong to the steps, nor does it join them. When the
+  /// device refuses, cached blocks are given back and it is asked once more; then Error(Exit::out_of_memory) with
+  /// asked, active, cached and peak.
   void* allocate(std::size_t bytes, bool permanent = false) override;
   void release(void* block) noexcept override;
   /// Gives all cached blocks back to the device.
@@ -45,7 +45,11 @@ class Allocator final : public MemorySource {
 
   mutable std::mutex mutex_;
   std::multimap<std::size_t, void*> free_;
-  std::unordered_map<void*, std::size_t> used_;
+  struct Used {
+    std::size_t size;
+    bool permanent;
+  };
+  std::unordered_map<void*, Used> used_;
   MemoryFigures figures_;
   std::size_t limit_ = SIZE_MAX;
 };

@@ -84,6 +84,8 @@ TEST_F(Memory, PermanentBlocksLeaveTheStepsBlocksAlone) {
   EXPECT_NE(permanent, of_a_step);
   EXPECT_EQ(take(4 * kKiB), of_a_step);
   memory_.release(permanent);
+  EXPECT_EQ(memory_.figures().cached, 0U) << "it goes back to the device";
+  EXPECT_EQ(memory_.figures().active, 4 * kKiB);
 }
 
 TEST_F(Memory, TheSameStepAgainAsksTheDeviceForNothing) {

@@ -31,7 +31,7 @@ void print_results(const Segmentation& result, const std::filesystem::path& fold
   const auto broken =
       std::find_if(failures.begin(), failures.end(), [](const Error& e) { return e.code() == Exit::bad_data; });
   const Error& first = broken != failures.end() ? *broken : failures.front();
-  if (failures.size() == 1) throw first;
+  if (failures.size() == 1) throw Error(first.code(), first.what());
   throw Error(first.code(),
               "none of the " + std::to_string(failures.size()) + " pictures could be read, such as " + first.what());
 }

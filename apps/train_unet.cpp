@@ -54,7 +54,10 @@ Split divide(const TrainingSet& set, const TrainOptions& options, Log& log) {
   for (const std::string& warning : set.warnings) log.warn(warning);
   Split split = make_split(set.size(), options.val_split, options.seed);
   std::vector<std::string> leaks;
-  for (const auto& [trained, validated] : find_leaks(split, set)) leaks.push_back(trained + " and " + validated);
+  for (const auto& [trained, validated] : find_leaks(split, set)) {
+    std::string& pair = leaks.emplace_back(trained);
+    pair.append(" and ").append(validated);
+  }
   if (!leaks.empty() && !options.allow_duplicates) {
     throw Error(Exit::bad_data, list_problems("the same picture would be trained on and validated on; remove one of "
                                               "each pair, or allow it by --allow-duplicates",

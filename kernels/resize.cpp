@@ -33,13 +33,13 @@ void nearest_positions(int in, int out, int* positions) {
 }
 
 void put(float value, float& to) { to = value; }
-void put(float value, std::uint8_t& to) { to = static_cast<std::uint8_t>(value + 0.5F); }
+void put(float value, std::uint8_t& to) { to = static_cast<std::uint8_t>(std::floor(value + 0.5F)); }
 
-/// One row; C channels, or y.c where C is 0.
-template <int C, class T>
+/// One row; `count` channels, or y.c where that is 0.
+template <int count, class T>
 [[gnu::always_inline]] inline void blend_row(View<const T> top, View<const T> bottom, float weight, const Tap* taps,
                                              View<T> y) {
-  const int channels = C != 0 ? C : y.c;
+  const int channels = count != 0 ? count : y.c;
   for (int q = 0; q < y.w; ++q) {
     const Tap tap = taps[q];
     const T *top_lower = top.pixel(tap.lower), *top_upper = top.pixel(tap.upper);

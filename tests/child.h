@@ -19,8 +19,6 @@
 
 #include "tests/temp_dir.h"
 
-extern char** environ;
-
 namespace karyon {
 
 struct Finished {
@@ -54,6 +52,7 @@ inline Finished run_child(const std::string& program, const std::vector<std::str
   }
   const auto pointers = [](std::vector<std::string>& texts) {
     std::vector<char*> list;
+    list.reserve(texts.size() + 1);
     for (std::string& text : texts) list.push_back(text.data());
     list.push_back(nullptr);
     return list;

@@ -35,16 +35,20 @@ Finished infer(const fs::path& folder, const Words& words) {
   return run_child("infer_unet", words + Words{"--threads", "2"}, folder);
 }
 
+std::size_t pixel_at(const Picture& picture, int y, int x) {
+  return static_cast<std::size_t>(y) * static_cast<std::size_t>(picture.width) + static_cast<std::size_t>(x);
+}
+
 Picture noise(int width, int height, int channels, std::uint64_t seed) {
   Picture picture(width, height, channels);
-  RandomStream random(seed, Purpose::bench);
   // Blocks of 8 pixels, so that resizing leaves something to see.
   for (int y = 0; y < height; ++y) {
     for (int x = 0; x < width; ++x) {
       RandomStream block(seed, Purpose::bench, static_cast<std::uint32_t>(y / 8 * 1000 + x / 8));
       for (int c = 0; c < channels; ++c) {
-        picture.pixels[static_cast<std::size_t>((y * width + x) * channels + c)] =
-            static_cast<std::uint8_t>(block.below(256));
+        const std::size_t at =
+            pixel_at(picture, y, x) * static_cast<std::size_t>(channels) + static_cast<std::size_t>(c);
+        picture.pixels[at] = static_cast<std::uint8_t>(block.below(256));
       }
     }
   }
@@ -63,8 +67,7 @@ Picture read_mask(const fs::path& file, int width, int height) {
 }
 
 /// A folder with the tiny model in it.
-class InferUnet : public ::testing::Test {
- protected:
+struct InferUnet : ::testing::Test {
   InferUnet() { save_checkpoint(dir / "model", checkpoint); }
 
   /// The run must end with this status; results are in "out".
@@ -98,7 +101,7 @@ TEST_F(InferUnet, ScoresAgainstTheTruthAtEachImagesOwnSize) {
     for (int nucleus = 0; nucleus < static_cast<int>(i); ++nucleus) {  // the first has none
       Picture mask(width, height, 1);
       for (int y = 5 * nucleus; y < height - 3; ++y) {
-        for (int x = 4 * nucleus; x < width / 2; ++x) mask.pixels[static_cast<std::size_t>(y * width + x)] = 255;
+        for (int x = 4 * nucleus; x < width / 2; ++x) mask.pixels[pixel_at(mask, y, x)] = 255;
       }
       put(dir / "set" / id / "masks" / (std::to_string(nucleus) + ".png"), encode_png(mask));
     }
@@ -189,8 +192,9 @@ TEST_F(InferUnet, TheMaskIsWhatTheNetworkSays) {
     const Tensor x = Tensor::empty(context, {1, 32, 32, 3});
     for (std::size_t i = 0; i < small.size(); ++i) x.data()[i] = static_cast<float>(small[i]) / 127.5F - 1.0F;
     const std::vector<float> logits = unet->infer(x).to_vector();
+    const Picture network(32, 32, 1);
     const auto nucleus = [&](int y, int u) {
-      const auto at = static_cast<std::size_t>(std::clamp(y, 0, 31) * 32 + std::clamp(u, 0, 31));
+      const std::size_t at = pixel_at(network, std::clamp(y, 0, 31), std::clamp(u, 0, 31));
       return 1 / (1 + std::exp(static_cast<double>(logits[2 * at] - logits[2 * at + 1])));
     };
     const Picture probability = read_grey(dir / "out/prob" / name);
@@ -204,7 +208,7 @@ TEST_F(InferUnet, TheMaskIsWhatTheNetworkSays) {
         const double v = row - top, w = column - left;
         const double want = (1 - v) * ((1 - w) * nucleus(top, left) + w * nucleus(top, left + 1)) +
                             v * ((1 - w) * nucleus(top + 1, left) + w * nucleus(top + 1, left + 1));
-        const auto at = static_cast<std::size_t>(y * picture->width + u);
+        const std::size_t at = pixel_at(*picture, y, u);
         EXPECT_NEAR(probability.pixels[at], 255 * want, 0.51) << name << ' ' << y << ' ' << u;
         if (std::abs(want - 0.5) > 1e-5) {
           EXPECT_EQ(mask.pixels[at], want > 0.5 ? 255 : 0) << name << ' ' << y << ' ' << u;
@@ -404,9 +408,9 @@ TEST_F(InferUnet, RefusesModelsThatAreNone) {
     std::copy(to.begin(), to.end(), at);
     return copy;
   };
-  put(dir / "newer", changed("\"karyon_format\":\"1\"", "\"karyon_format\":\"9\""));
+  put(dir / "newer", changed(R"("karyon_format":"1")", R"("karyon_format":"9")"));
   put(dir / "other", changed("mobilenet_v2_unet", "mobilenet_v9_unet"));
-  put(dir / "classes", changed("\"classes\":\"2\"", "\"classes\":\"3\""));
+  put(dir / "classes", changed(R"("classes":"2")", R"("classes":"3")"));
   Bytes damaged = bytes, cut = bytes;
   damaged.back() ^= 1;
   cut.resize(cut.size() - 100);

@@ -13,8 +13,7 @@
 namespace karyon {
 namespace {
 
-class Trainer : public ::testing::Test {
- protected:
+struct Trainer : ::testing::Test {
   Trainer() {
     options.width = 0.35;
     options.image_size = 32;

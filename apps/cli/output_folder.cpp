@@ -1,5 +1,6 @@
 #include "apps/cli/output_folder.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <system_error>
@@ -44,7 +45,8 @@ OutputFolder::Made::~Made() {
   std::error_code ignored;
   for (const fs::path& file : files) fs::remove(file, ignored);
   // rmdir removes only what is empty.
-  for (auto folder = folders.rbegin(); folder != folders.rend(); ++folder) rmdir(folder->c_str());
+  std::reverse(folders.begin(), folders.end());
+  for (const fs::path& folder : folders) rmdir(folder.c_str());
 }
 
 OutputFolder::OutputFolder(const std::string& wanted, const fs::path& base, bool may_have_content) : path_(wanted) {

@@ -13,7 +13,7 @@ namespace karyon {
 PaddingRule padding_rule(const std::string& text, const std::string& source) {
   if (text == "same") return PaddingRule::same;
   if (text == "symmetric") return PaddingRule::symmetric;
-  throw Error(Exit::bad_data, source + ": padding \"" + text + "\" is neither \"same\" nor \"symmetric\"");
+  throw Error(Exit::bad_data, source + ": padding '" + text + "' is neither 'same' nor 'symmetric'");
 }
 
 UNetOptions unet_options(const Checkpoint& checkpoint, const std::string& source) {
@@ -26,7 +26,7 @@ UNetOptions unet_options(const Checkpoint& checkpoint, const std::string& source
   options.momentum = static_cast<float>(checkpoint.decoder_batch_norm.momentum);
   options.classes = checkpoint.classes;
   if (checkpoint.activation != "relu6") {
-    throw Error(Exit::bad_data, source + ": activation \"" + checkpoint.activation + "\", expected \"relu6\"");
+    throw Error(Exit::bad_data, source + ": activation '" + checkpoint.activation + "', expected 'relu6'");
   }
   if (checkpoint.decoder_filters.size() != options.filters.size()) {
     throw Error(Exit::bad_data, source + ": " + std::to_string(checkpoint.decoder_filters.size()) +

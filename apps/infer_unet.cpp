@@ -45,6 +45,7 @@ Exit run(int argc, char** argv) {
     context.profile().enable(options.common.verbose);
     const std::string line = bench_inference(context, options);
     log.detail(context.profile().table(options.bench_steps));
+    log.detail(memory_text(context.memory().figures()));
     std::cout << line << "\n";
     return Exit::done;
   }

@@ -49,10 +49,25 @@ TrainingSet load_data(const TrainOptions& options, Log& log) {
   });
 }
 
-/// The halves of the set. Error bad_data when one picture lies in both.
-Split divide(const TrainingSet& set, const TrainOptions& options, Log& log) {
+constexpr const char* kSplitFile = "split.json";
+
+/// Where a folder's split is written; of no folder, nowhere.
+std::filesystem::path split_file(const std::filesystem::path& folder) {
+  return folder.empty() ? folder : folder / kSplitFile;
+}
+
+/// The halves of the set: as `written`, a split.json of an earlier run into the same folder, says where it exists, else
+/// drawn by the seed. Error bad_data when one picture lies in both.
+Split divide(const TrainingSet& set, const TrainOptions& options, const std::filesystem::path& written, Log& log) {
   for (const std::string& warning : set.warnings) log.warn(warning);
-  Split split = make_split(set.size(), options.val_split, options.seed);
+  Split split;
+  if (std::filesystem::exists(written)) {
+    const std::vector<std::uint8_t> text = read_file(written);
+    split = split_from_json({reinterpret_cast<const char*>(text.data()), text.size()}, written.string(), set);
+    log.note("split: as written in " + written.string());
+  } else {
+    split = make_split(set.size(), options.val_split, options.seed);
+  }
   std::vector<std::string> leaks;
   for (const auto& [trained, validated] : find_leaks(split, set)) {
     std::string& pair = leaks.emplace_back(trained);
@@ -111,12 +126,13 @@ Exit run(int argc, char** argv) {
     context.profile().enable(options.common.verbose);
     const std::string line = bench_training(context, model, options);
     log.detail(context.profile().table(options.bench_steps));
+    log.detail(memory_text(context.memory().figures()));
     std::cout << line << "\n";
     return Exit::done;
   }
   if (options.dry_run) {
     if (!options.out.empty()) const OutputFolder tried(options.out, "", options.exist_ok);
-    if (!options.data.empty()) divide(load_data(options, log), options, log);
+    if (!options.data.empty()) divide(load_data(options, log), options, split_file(options.out), log);
     log.detail(summary_text(summarise(*model.unet, options.image_size, options.image_size)));
     print_facts(model, options, device);
     return Exit::done;
@@ -124,11 +140,13 @@ Exit run(int argc, char** argv) {
 
   OutputFolder folder(options.out, "runs/train", options.exist_ok);
   const TrainingSet set = load_data(options, log);
-  const Split split = divide(set, options, log);
-  write_file(folder.preliminary("split.json"), split_to_json(split, set));
+  const Split split = divide(set, options, split_file(folder.path()), log);
+  write_file(folder.preliminary(kSplitFile), split_to_json(split, set));
   const ModelSummary summary = summarise(*model.unet, options.image_size, options.image_size);
   write_file(folder.preliminary("model.txt"), summary_text(summary));
-  print_result(train(context, model, set, split, options, folder, log), folder.path());
+  const TrainingResult result = train(context, model, set, split, options, folder, log);
+  log.detail(memory_text(context.memory().figures()));
+  print_result(result, folder.path());
   return Exit::done;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdio>
 #include <cstdlib>
 #include <string>
 
@@ -20,6 +21,15 @@ std::size_t block_size_for(std::size_t bytes) {
 }
 
 }  // namespace
+
+std::string memory_text(const MemoryFigures& figures) {
+  const auto mb = [](std::size_t bytes) { return static_cast<double>(bytes) * 1e-6; };
+  char text[160];
+  std::snprintf(text, sizeof text, "memory: %.1f MB at most, %.1f MB active, %.1f MB cached, %llu device allocations",
+                mb(figures.peak), mb(figures.active), mb(figures.cached),
+                static_cast<unsigned long long>(figures.device_allocations));
+  return text;
+}
 
 Allocator::~Allocator() { trim(); }
 

@@ -233,6 +233,25 @@ TEST(TrainUnet, TheSplitIsWrittenDownAndCleanAndTheScoresAreThoseOfItsHalf) {
   }
 }
 
+TEST(TrainUnet, AWrittenSplitIsUsedAgain) {
+  const TempDir dir;
+  write_pictures(dir);
+  train_into(dir, "run", kTiny + Words{"--data", "pictures"});
+  const std::string written = text_of(dir / "run/split.json");
+  const Finished again =
+      train_into(dir, "run", kTiny + Words{"--data", "pictures", "--val-split", "0.5", "--seed", "9", "--exist-ok"});
+  EXPECT_EQ(text_of(dir / "run/split.json"), written);
+  EXPECT_NE(again.err.find("split.json"), std::string::npos) << again.err;
+  // Of other pictures it cannot be used.
+  run_child("train_unet", {"--write-synthetic", "12", "--image-size", "32", "--out", "others", "--seed", "5", "-q"},
+            dir.path());
+  const Finished others =
+      train(dir.path(), kTiny + Words{"--data", "others", "--out", "run", "--exist-ok", "--device", "cpu"});
+  EXPECT_EQ(others.status, 65) << others.err;
+  EXPECT_NE(others.err.find("split.json"), std::string::npos) << others.err;
+  EXPECT_EQ(text_of(dir / "run/split.json"), written);
+}
+
 TEST(TrainUnet, StopsWithoutProgressAndKeepsTheBest) {
   const TempDir dir;
   const Finished finished = train_into(dir, "run", tiny(60) + kSynthetic + Words{"--patience", "3", "--lr", "0.02"});

@@ -69,6 +69,37 @@ KARYON_CLONES void sum_taps(const float* const* sources, int count, const float*
   ACTIVATION_SWITCH(act, sum_taps_as<kAct>(sources, count, bias, channels, out));
 }
 
+/// Which inputs and taps reach each output row and column.
+struct Reach {
+  std::vector<std::vector<Contribution>> rows, columns;
+};
+
+/// Output rows [out_begin, out_end) of image n, each pixel the sum of the columns that reach it. columns: those of the
+/// image's input rows from in_begin on, taps * out floats a pixel of an input in_w wide.
+void sum_outputs(const float* columns, int in_begin, int n, int out_begin, int out_end, const Reach& reach, int in_w,
+                 const ConvGeometry& g, const float* bias, Activation act, const FloatView& y) {
+  const std::int64_t width = std::int64_t{taps(g)} * y.c;
+  std::vector<const float*> sources(static_cast<std::size_t>(taps(g)));
+  for (int p = out_begin; p < out_end; ++p) {
+    for (int q = 0; q < y.w; ++q) {
+      int reached = 0;
+      for (const auto [i, r] : reach.rows[static_cast<std::size_t>(p)]) {
+        for (const auto [j, s] : reach.columns[static_cast<std::size_t>(q)]) {
+          sources[static_cast<std::size_t>(reached++)] =
+              columns + (std::int64_t{i - in_begin} * in_w + j) * width + std::int64_t{r * g.kernel_w + s} * y.c;
+        }
+      }
+      float* out = y.at(n, p, q);
+      if (reached == 0) {  // a stride beyond the kernel leaves outputs that no input reaches
+        std::fill_n(out, y.c, 0.0F);
+        sources[0] = out;
+        reached = 1;
+      }
+      sum_taps(sources.data(), reached, bias, act, y.c, out);
+    }
+  }
+}
+
 /// How a batch is cut into tasks: several small images, one image, or bands of output rows of a large one.
 struct Tasks {
   int images = 1;  // images a task
@@ -319,8 +350,8 @@ void conv_transpose_forward(Stream& stream, std::span<const ConstFloatView> inpu
   const std::int64_t width = std::int64_t{taps(g)} * y.c;
   if (is_narrow(width)) return narrow_forward(stream, inputs, kernel_channels, kernel, bias, act, g, y);
   const Tasks tasks = plan_tasks(x.n, x.h, x.w, width, stream.threads());
-  const auto rows = contributions(x.h, y.h, g.kernel_h, g.stride_h, g.pad.top);
-  const auto cols = contributions(x.w, y.w, g.kernel_w, g.stride_w, g.pad.left);
+  const Reach reach{contributions(x.h, y.h, g.kernel_h, g.stride_h, g.pad.top),
+                    contributions(x.w, y.w, g.kernel_w, g.stride_w, g.pad.left)};
   // A band's outputs reach back by the rows that a kernel longer than its stride overlaps.
   const int halo = (g.kernel_h - 1) / g.stride_h;
   const int band_rows = (x.h + tasks.bands - 1) / tasks.bands;
@@ -332,7 +363,6 @@ void conv_transpose_forward(Stream& stream, std::span<const ConstFloatView> inpu
     for (; worker < worker_end; ++worker) {
       float* columns = workspace + worker * most_pixels * width;
       const std::int64_t count = tasks.count(x.n);
-      std::vector<const float*> sources(static_cast<std::size_t>(taps(g)));
       for (std::int64_t task = count * worker / stream.threads(); task < count * (worker + 1) / stream.threads();
            ++task) {
         const int band = static_cast<int>(task % tasks.bands);
@@ -350,26 +380,8 @@ void conv_transpose_forward(Stream& stream, std::span<const ConstFloatView> inpu
         multiply(inputs, kernel_channels, kernel, width, n_begin * image + std::int64_t{in_begin} * x.w, pixels,
                  columns);
         for (int n = n_begin; n < n_end; ++n) {
-          const float* base = columns + (n - n_begin) * image * width;
-          for (int p = out_begin; p < out_end; ++p) {
-            for (int q = 0; q < y.w; ++q) {
-              int reached = 0;
-              for (const auto [i, r] : rows[static_cast<std::size_t>(p)]) {
-                for (const auto [j, s] : cols[static_cast<std::size_t>(q)]) {
-                  sources[static_cast<std::size_t>(reached++)] =
-                      base + (std::int64_t{i - in_begin} * x.w + j) * width + std::int64_t{r * g.kernel_w + s} * y.c;
-                }
-              }
-              float* out = y.at(n, p, q);
-              if (reached > 0) {
-                sum_taps(sources.data(), reached, bias, act, y.c, out);
-              } else {  // a stride beyond the kernel leaves outputs that no input reaches
-                std::fill_n(out, y.c, 0.0F);
-                const float* zero = out;
-                sum_taps(&zero, 1, bias, act, y.c, out);
-              }
-            }
-          }
+          sum_outputs(columns + (n - n_begin) * image * width, in_begin, n, out_begin, out_end, reach, x.w, g, bias,
+                      act, y);
         }
       }
     }

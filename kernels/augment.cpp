@@ -6,9 +6,7 @@
 #include "kernels/check.h"
 #include "kernels/parallel.h"
 
-namespace karyon {
-
-namespace cpu {
+namespace karyon::cpu {
 
 void augment_images(Stream& stream, const std::uint8_t* images, const std::int32_t* index, const std::uint8_t* flips,
                     const Normalisation& normalisation, FloatView y) {
@@ -48,6 +46,4 @@ void augment_labels(Stream& stream, const std::uint8_t* labels, const std::int32
   });
 }
 
-}  // namespace cpu
-
-}  // namespace karyon
+}  // namespace karyon::cpu

@@ -52,6 +52,7 @@ Tensor conv2d_transpose(Tape& tape, const std::vector<Tensor>& inputs, const Ten
   const char* op = "conv2d_transpose";
   const Tensor y = run(tape, inputs, kernel, bias, Activation::none, geometry);
   std::vector<Saved> saved;
+  saved.reserve(inputs.size());
   for (const Tensor& x : inputs) saved.emplace_back(x, op, "input");
   std::vector<Tensor> all = inputs;
   all.push_back(kernel);

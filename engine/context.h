@@ -11,7 +11,7 @@ namespace karyon {
 class Context {
  public:
   /// threads >= 1.
-  Context(Device device, int threads) : stream_(device, threads, memory_) {}
+  Context(Device device, int threads) : memory_(device), stream_(device, threads, memory_), profile_(stream_) {}
 
   Allocator& memory() { return memory_; }
   Stream& stream() { return stream_; }

@@ -7,6 +7,9 @@
 #include <string>
 
 #include "kernels/check.h"
+#if KARYON_WITH_CUDA
+#include "kernels/cuda_check.h"
+#endif
 
 namespace karyon {
 
@@ -36,7 +39,29 @@ Allocator::~Allocator() { trim(); }
 void* Allocator::device_allocate(std::size_t bytes) {
   if (figures_.active + figures_.cached + bytes > limit_) return nullptr;
   ++figures_.device_allocations;
+#if KARYON_WITH_CUDA
+  if (device_.is_cuda()) {
+    void* block = nullptr;
+    const cudaError_t status = cudaMalloc(&block, bytes);
+    if (status == cudaErrorMemoryAllocation) {
+      cudaGetLastError();  // running out of memory is not sticky
+      return nullptr;
+    }
+    CUDA_CHECK(status);
+    return block;
+  }
+#endif
   return std::aligned_alloc(kGranule, bytes);
+}
+
+void Allocator::device_release(void* block) const noexcept {
+#if KARYON_WITH_CUDA
+  if (device_.is_cuda()) {
+    cudaFree(block);  // waits for the device; fails only in a dead context, whose error was thrown before
+    return;
+  }
+#endif
+  std::free(block);  // NOLINT(cppcoreguidelines-no-malloc)
 }
 
 void* Allocator::allocate(std::size_t bytes, bool permanent) {
@@ -59,7 +84,7 @@ void* Allocator::allocate(std::size_t bytes, bool permanent) {
     throw Error(Exit::out_of_memory, "out of memory: asked " + std::to_string(size) + " bytes, active " +
                                          std::to_string(figures_.active) + ", cached " +
                                          std::to_string(figures_.cached) + ", peak " + std::to_string(figures_.peak) +
-                                         "; try a smaller batch or image size");
+                                         device_figures() + "; try a smaller batch or image size");
   }
   used_.emplace(block, Used{size, permanent});
   figures_.active += size;
@@ -75,7 +100,7 @@ void Allocator::release(void* block) noexcept {
   used_.erase(entry);
   figures_.active -= used.size;
   if (used.permanent) {
-    std::free(block);  // NOLINT(cppcoreguidelines-no-malloc)
+    device_release(block);
     return;
   }
   figures_.cached += used.size;
@@ -88,9 +113,48 @@ void Allocator::trim() noexcept {
 }
 
 void Allocator::trim_locked() noexcept {
-  for (const auto& [size, block] : free_) std::free(block);  // NOLINT(cppcoreguidelines-no-malloc)
+  if (pool_begun_) return;
+  for (const auto& [size, block] : free_) device_release(block);
   free_.clear();
   figures_.cached = 0;
+}
+
+void Allocator::begin_pool() {
+  const std::lock_guard lock(mutex_);
+  KARYON_CHECK(!pool_begun_, "one pool of memory at a time");
+  pool_begun_ = true;
+}
+
+std::vector<void*> Allocator::end_pool() {
+  const std::lock_guard lock(mutex_);
+  pool_begun_ = false;
+  std::vector<void*> pool;
+  for (const auto& [size, block] : free_) {
+    pool.push_back(block);
+    pooled_.emplace(block, size);
+  }
+  free_.clear();
+  return pool;
+}
+
+void Allocator::release_pool(const std::vector<void*>& pool) noexcept {
+  const std::lock_guard lock(mutex_);
+  for (void* block : pool) {
+    const auto entry = pooled_.find(block);
+    if (entry == pooled_.end()) continue;
+    free_.emplace(entry->second, block);
+    pooled_.erase(entry);
+  }
+}
+
+std::string Allocator::device_figures() const {
+#if KARYON_WITH_CUDA
+  std::size_t available = 0, total = 0;
+  if (device_.is_cuda() && cudaMemGetInfo(&available, &total) == cudaSuccess) {
+    return ", free on " + device_.text() + " " + std::to_string(available) + " of " + std::to_string(total);
+  }
+#endif
+  return "";
 }
 
 MemoryFigures Allocator::figures() const {

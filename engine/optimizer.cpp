@@ -1,8 +1,7 @@
 #include "engine/optimizer.h"
 
-#include <algorithm>
-
 #include "kernels/check.h"
+#include "kernels/copy.h"
 
 namespace karyon {
 
@@ -23,7 +22,8 @@ ParameterBlock::ParameterBlock(Context& context, const std::vector<Tensor*>& val
   std::int64_t at = 0;
   for (Tensor* value : values) {
     const Tensor place = values_.slice(at, value->shape());
-    std::copy_n(value->data(), value->size(), place.data());
+    copy_on_device(context.stream(), place.data(), value->data(),
+                   static_cast<std::size_t>(value->size()) * sizeof(float));
     gradient_slices_.push_back(gradients_.slice(at, value->shape()));
     *value = place;
     at += aligned(value->size());

@@ -108,7 +108,7 @@ void Tape::backward(const Tensor& output, Tensor gradient) {
   gradients_.clear();
   made_.clear();
   for (auto& [id, leaf] : leaves_) {
-    if (!leaf.written) std::fill_n(leaf.gradient.data(), leaf.gradient.size(), 0.0F);
+    if (!leaf.written) leaf.gradient.fill(0.0F);
   }
 }
 

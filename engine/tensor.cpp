@@ -4,7 +4,10 @@
 #include <atomic>
 #include <utility>
 
+#include "kernels/cast.h"
 #include "kernels/check.h"
+#include "kernels/copy.h"
+#include "kernels/fill.h"
 
 namespace karyon {
 
@@ -18,8 +21,11 @@ std::uint64_t next_number() {
 }  // namespace
 
 struct Tensor::Storage {
-  Storage(Context& context, std::int64_t count)
-      : buffer(context, static_cast<std::size_t>(count) * sizeof(float)), stamp(next_number()) {}
+  Storage(Context& owner, std::int64_t count, ElementType type)
+      : context(owner),
+        buffer(owner, static_cast<std::size_t>(count) * (type == ElementType::f32 ? sizeof(float) : sizeof(Bfloat16))),
+        stamp(next_number()) {}
+  Context& context;
   Buffer buffer;
   std::uint64_t stamp;
 };
@@ -36,9 +42,10 @@ std::int64_t shape_size(const Shape& shape) {
   return size;
 }
 
-Tensor Tensor::empty(Context& context, Shape shape) {
+Tensor Tensor::empty(Context& context, Shape shape, ElementType type) {
   Tensor t;
-  t.storage_ = std::make_shared<Storage>(context, shape_size(shape));
+  t.storage_ = std::make_shared<Storage>(context, shape_size(shape), type);
+  t.type_ = type;
   t.pitch_ = shape.empty() ? 1 : shape.back();
   t.shape_ = std::move(shape);
   t.id_ = next_number();
@@ -47,28 +54,40 @@ Tensor Tensor::empty(Context& context, Shape shape) {
 
 Tensor Tensor::zeros(Context& context, Shape shape) {
   Tensor t = empty(context, std::move(shape));
-  std::fill_n(t.data(), t.size(), 0.0F);
+  clear(context.stream(), t.data(), static_cast<std::size_t>(t.size()) * sizeof(float));
   return t;
 }
 
 Tensor Tensor::from(Context& context, Shape shape, const std::vector<float>& values) {
   Tensor t = empty(context, std::move(shape));
-  KARYON_CHECK(static_cast<std::int64_t>(values.size()) == t.size(), "a tensor's values do not fill its shape");
-  std::copy(values.begin(), values.end(), t.data());
+  t.assign(values);
   return t;
 }
 
-float* Tensor::data() const {
-  KARYON_CHECK(storage_ != nullptr, "an empty tensor has no numbers");
-  return storage_->buffer.as<float>() + offset_;
+void Tensor::assign(std::span<const float> values) const {
+  KARYON_CHECK(storage_ != nullptr && dense() && static_cast<std::int64_t>(values.size()) == size(),
+               "a tensor's values do not fill its shape");
+  upload(storage_->context.stream(), data(), values.data(), values.size_bytes());
+  mark_changed();
 }
 
-FloatView Tensor::view() const {
-  if (storage_ == nullptr) return {};
+void Tensor::fill(float value) const {
+  KARYON_CHECK(storage_ != nullptr, "an empty tensor has no numbers");
+  ON_DEVICE(fill, storage_->context.stream(), value, view());
+  mark_changed();
+}
+
+void* Tensor::data_of(ElementType type) const {
+  KARYON_CHECK(storage_ != nullptr, "an empty tensor has no numbers");
+  KARYON_CHECK(type == type_, "a tensor's numbers are read as another type than theirs");
+  return storage_->buffer.as<void>();
+}
+
+std::array<int, 4> Tensor::four_sizes() const {
   KARYON_CHECK(shape_.size() <= 4, "a view has at most four dimensions");
-  int d[4] = {1, 1, 1, 1};
-  std::copy(shape_.begin(), shape_.end(), d + (4 - shape_.size()));
-  return {data(), d[0], d[1], d[2], d[3], static_cast<std::ptrdiff_t>(pitch_)};
+  std::array<int, 4> sizes{1, 1, 1, 1};
+  std::copy(shape_.begin(), shape_.end(), sizes.end() - static_cast<std::ptrdiff_t>(shape_.size()));
+  return sizes;
 }
 
 Tensor Tensor::slice(std::int64_t begin, Shape shape) const {
@@ -99,11 +118,16 @@ void Tensor::mark_changed() const {
 }
 
 std::vector<float> Tensor::to_vector() const {
-  std::vector<float> values;
-  values.reserve(static_cast<std::size_t>(size()));
-  const FloatView v = view();
-  for (std::int64_t i = 0; i < v.pixels(); ++i) values.insert(values.end(), v.pixel(i), v.pixel(i) + v.c);
-  return values;
+  if (storage_ == nullptr) return {};
+  Context& context = storage_->context;
+  std::vector<float> values(static_cast<std::size_t>(size()));
+  if (dense() && type_ == ElementType::f32) {
+    download(context.stream(), values.data(), data(), values.size() * sizeof(float));
+    return values;
+  }
+  const Tensor copy = empty(context, shape_);
+  with_type(type_, [&]<class T>() { ON_DEVICE_AS((T), to_float32, context.stream(), view<T>(), copy.view()); });
+  return copy.to_vector();
 }
 
 }  // namespace karyon

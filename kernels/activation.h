@@ -8,7 +8,7 @@
 
 namespace karyon {
 
-KERNEL(activation_forward, (Stream & stream, ConstFloatView x, Activation act, FloatView y))
-KERNEL(activation_backward, (Stream & stream, ConstFloatView dy, ConstFloatView y, Activation act, FloatView dx))
+KERNEL_AS(activation_forward, (Stream & stream, View<const T> x, Activation act, View<T> y))
+KERNEL_AS(activation_backward, (Stream & stream, View<const T> dy, View<const T> y, Activation act, View<T> dx))
 
 }  // namespace karyon

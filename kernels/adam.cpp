@@ -21,17 +21,20 @@ KARYON_CLONES void adam_range(std::int64_t begin, std::int64_t end, const float*
 
 }  // namespace
 
+float adam_rate(const AdamSettings& settings, std::int64_t step) {
+  const auto t = static_cast<double>(step);
+  return static_cast<float>(static_cast<double>(settings.learning_rate) *
+                            std::sqrt(1.0 - std::pow(static_cast<double>(settings.beta2), t)) /
+                            (1.0 - std::pow(static_cast<double>(settings.beta1), t)));
+}
+
 namespace cpu {
 
-void adam_step(Stream& stream, std::int64_t count, const float* g, const AdamSettings& settings, std::int64_t step,
+void adam_step(Stream& stream, std::int64_t count, const float* g, const AdamSettings& settings, const float* rate,
                float* w, float* m, float* v) {
-  const auto t = static_cast<double>(step);
-  const double alpha = static_cast<double>(settings.learning_rate) *
-                       std::sqrt(1.0 - std::pow(static_cast<double>(settings.beta2), t)) /
-                       (1.0 - std::pow(static_cast<double>(settings.beta1), t));
+  const float alpha = *rate;
   parallel_ranges(stream, count, [&](std::int64_t begin, std::int64_t end) {
-    adam_range(begin, end, g, static_cast<float>(alpha), 1.0F - settings.beta1, 1.0F - settings.beta2, settings.epsilon,
-               w, m, v);
+    adam_range(begin, end, g, alpha, 1.0F - settings.beta1, 1.0F - settings.beta2, settings.epsilon, w, m, v);
   });
 }
 

@@ -16,7 +16,12 @@ struct AdamSettings {
   float epsilon = 1e-7F;
 };
 
-KERNEL(adam_step, (Stream & stream, std::int64_t count, const float* g, const AdamSettings& settings, std::int64_t step,
+/// The step size of update t: lr sqrt(1 - beta2^t) / (1 - beta1^t).
+float adam_rate(const AdamSettings& settings, std::int64_t step);
+
+/// rate: one float in the stream's device memory, so that a captured step takes each time what lies there; the
+/// settings' learning_rate is not looked at.
+KERNEL(adam_step, (Stream & stream, std::int64_t count, const float* g, const AdamSettings& settings, const float* rate,
                    float* w, float* m, float* v))
 
 }  // namespace karyon

@@ -6,6 +6,6 @@
 
 namespace karyon {
 
-KERNEL(add, (Stream & stream, ConstFloatView a, ConstFloatView b, FloatView y))
+KERNEL_AS(add, (Stream & stream, View<const T> a, View<const T> b, View<T> y))
 
 }  // namespace karyon

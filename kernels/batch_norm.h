@@ -11,15 +11,15 @@
 namespace karyon {
 
 /// Writes y, mean[c] and inv_std[c] of the batch; moves moving_mean and moving_variance unless they are null.
-KERNEL(batch_norm_forward,
-       (Stream & stream, ConstFloatView x, const float* gamma, const float* beta, float epsilon, float momentum,
-        Activation act, FloatView y, float* mean, float* inv_std, float* moving_mean, float* moving_variance))
-KERNEL(batch_norm_inference,
-       (Stream & stream, ConstFloatView x, const float* gamma, const float* beta, const float* moving_mean,
-        const float* moving_variance, float epsilon, Activation act, FloatView y))
+KERNEL_AS(batch_norm_forward,
+          (Stream & stream, View<const T> x, const float* gamma, const float* beta, float epsilon, float momentum,
+           Activation act, View<T> y, float* mean, float* inv_std, float* moving_mean, float* moving_variance))
+KERNEL_AS(batch_norm_inference,
+          (Stream & stream, View<const T> x, const float* gamma, const float* beta, const float* moving_mean,
+           const float* moving_variance, float epsilon, Activation act, View<T> y))
 /// Gradients of batch_norm_forward, through the statistics of the batch. dx may be an empty view (not needed).
-KERNEL(batch_norm_backward,
-       (Stream & stream, ConstFloatView dy, ConstFloatView x, const float* gamma, const float* beta, const float* mean,
-        const float* inv_std, Activation act, FloatView dx, float* dgamma, float* dbeta))
+KERNEL_AS(batch_norm_backward,
+          (Stream & stream, View<const T> dy, View<const T> x, const float* gamma, const float* beta, const float* mean,
+           const float* inv_std, Activation act, View<T> dx, float* dgamma, float* dbeta))
 
 }  // namespace karyon

@@ -18,13 +18,13 @@ struct StampedKernel {
   std::uint64_t stamp = 0;
 };
 
-KERNEL(conv_forward, (Stream & stream, ConstFloatView x, StampedKernel kernel, const float* bias,
-                      ConstFloatView residual, Activation act, const ConvGeometry& geometry, FloatView y))
+KERNEL_AS(conv_forward, (Stream & stream, View<const T> x, StampedKernel kernel, const float* bias,
+                         View<const T> residual, Activation act, const ConvGeometry& geometry, View<T> y))
 /// dx = the gradient with respect to x, given dy (of the sum before the activation).
-KERNEL(conv_backward_data,
-       (Stream & stream, ConstFloatView dy, StampedKernel kernel, const ConvGeometry& geometry, FloatView dx))
+KERNEL_AS(conv_backward_data,
+          (Stream & stream, View<const T> dy, StampedKernel kernel, const ConvGeometry& geometry, View<T> dx))
 /// dkernel HWIO, and dbias[o] unless null.
-KERNEL(conv_backward_weight, (Stream & stream, ConstFloatView x, ConstFloatView dy, const ConvGeometry& geometry,
-                              float* dkernel, float* dbias))
+KERNEL_AS(conv_backward_weight, (Stream & stream, View<const T> x, View<const T> dy, const ConvGeometry& geometry,
+                                 float* dkernel, float* dbias))
 
 }  // namespace karyon

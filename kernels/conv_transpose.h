@@ -12,13 +12,13 @@
 
 namespace karyon {
 
-KERNEL(conv_transpose_forward, (Stream & stream, std::span<const ConstFloatView> inputs, const float* kernel,
-                                const float* bias, Activation act, const ConvGeometry& geometry, FloatView y))
+KERNEL_MIXED(conv_transpose_forward, (Stream & stream, std::span<const View<const T>> inputs, const float* kernel,
+                                      const float* bias, Activation act, const ConvGeometry& geometry, View<Y> y))
 /// dx: the gradient of the input whose channels begin at `channel_begin` of the kernel's `kernel_channels`.
-KERNEL(conv_transpose_backward_data, (Stream & stream, ConstFloatView dy, const float* kernel, int kernel_channels,
-                                      int channel_begin, const ConvGeometry& geometry, FloatView dx))
+KERNEL_MIXED(conv_transpose_backward_data, (Stream & stream, View<const Y> dy, const float* kernel, int kernel_channels,
+                                            int channel_begin, const ConvGeometry& geometry, View<T> dx))
 /// dkernel HWOI over all inputs, and dbias[o] unless null.
-KERNEL(conv_transpose_backward_weight, (Stream & stream, std::span<const ConstFloatView> inputs, ConstFloatView dy,
-                                        const ConvGeometry& geometry, float* dkernel, float* dbias))
+KERNEL_MIXED(conv_transpose_backward_weight, (Stream & stream, std::span<const View<const T>> inputs, View<const Y> dy,
+                                              const ConvGeometry& geometry, float* dkernel, float* dbias))
 
 }  // namespace karyon

@@ -9,13 +9,13 @@
 
 namespace karyon {
 
-KERNEL(depthwise_conv_forward, (Stream & stream, ConstFloatView x, const float* kernel, const float* bias,
-                                Activation act, const ConvGeometry& geometry, FloatView y))
+KERNEL_AS(depthwise_conv_forward, (Stream & stream, View<const T> x, const float* kernel, const float* bias,
+                                   Activation act, const ConvGeometry& geometry, View<T> y))
 /// dx = the gradient with respect to x, given dy (of the sum before the activation).
-KERNEL(depthwise_conv_backward_data,
-       (Stream & stream, ConstFloatView dy, const float* kernel, const ConvGeometry& geometry, FloatView dx))
+KERNEL_AS(depthwise_conv_backward_data,
+          (Stream & stream, View<const T> dy, const float* kernel, const ConvGeometry& geometry, View<T> dx))
 /// dkernel [kh, kw, c], and dbias[c] unless null.
-KERNEL(depthwise_conv_backward_weight, (Stream & stream, ConstFloatView x, ConstFloatView dy,
-                                        const ConvGeometry& geometry, float* dkernel, float* dbias))
+KERNEL_AS(depthwise_conv_backward_weight, (Stream & stream, View<const T> x, View<const T> dy,
+                                           const ConvGeometry& geometry, float* dkernel, float* dbias))
 
 }  // namespace karyon

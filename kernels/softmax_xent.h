@@ -20,7 +20,7 @@ struct XentCounts {
   std::int64_t common_foreground = 0;     // both
 };
 
-/// Overwrites *counts.
+/// Overwrites *counts, which lies in the stream's device memory as the rest does.
 KERNEL(softmax_xent,
        (Stream & stream, ConstFloatView logits, const std::uint8_t* labels, FloatView dlogits, XentCounts* counts))
 

@@ -1,7 +1,7 @@
 // Where kernels run: a device, its threads, scratch memory and the libraries' plans.
 // Invariant: a Stream owns no memory of its own; its workspace comes from the MemorySource that the engine hands it, so
 // every byte shows in the allocator's figures. The workspace only grows, so from the second step on nothing is
-// allocated.
+// allocated. On CUDA work is queued in order and nothing waits for it but synchronize() and what reads results back.
 #pragma once
 
 #include <cstddef>
@@ -9,6 +9,8 @@
 #include <memory>
 #include <string>
 #include <vector>
+
+struct CUstream_st;  // a cudaStream_t is a pointer to one
 
 namespace karyon {
 
@@ -32,11 +34,17 @@ class MemorySource {
   virtual void release(void* block) noexcept = 0;
 };
 
-struct DnnlPlans;  // primitives and packed weights, known to kernels/conv_dnnl.cpp alone
+struct DnnlPlans;    // primitives and packed weights, known to kernels/conv_dnnl.cpp alone
+struct CudnnPlans;   // descriptors and chosen algorithms, known to kernels/conv_cudnn.cpp alone
+struct CublasPlans;  // layouts and chosen algorithms, known to kernels/gemm_cublas.cpp alone
+
+/// How CUDA multiplies float32 numbers: as they are, or rounded to TensorFloat-32 (10 bits) for the tensor cores.
+enum class Float32Math : std::uint8_t { exact, tf32 };
 
 class Stream {
  public:
-  /// threads >= 1: the number of CPU threads the kernels of this stream use.
+  /// threads >= 1: the number of CPU threads the kernels of this stream use. For a CUDA device a CUDA stream is made;
+  /// Error no_device where that fails.
   Stream(Device device, int threads, MemorySource& memory);
   ~Stream();
   Stream(const Stream&) = delete;
@@ -52,8 +60,19 @@ class Stream {
     return static_cast<T*>(workspace_bytes(static_cast<std::size_t>(count) * sizeof(T)));
   }
 
-  /// The slot of kernels/conv_dnnl.cpp; empty until its first use.
+  /// The CUDA stream; null on the CPU.
+  [[nodiscard]] CUstream_st* cuda() const { return cuda_; }
+  /// Waits until all that was queued is done. Nothing to wait for on the CPU.
+  void synchronize() const;
+  /// Whether every launch waits for its kernel (KARYON_SYNC=1): slow, but a fault names its kernel.
+  [[nodiscard]] bool synchronous() const { return synchronous_; }
+  [[nodiscard]] Float32Math float32_math() const { return float32_math_; }
+  void set_float32_math(Float32Math math) { float32_math_ = math; }
+
+  /// The slots of the libraries' files; empty until their first use.
   std::shared_ptr<DnnlPlans>& dnnl_plans() { return dnnl_plans_; }
+  std::shared_ptr<CudnnPlans>& cudnn_plans() { return cudnn_plans_; }
+  std::shared_ptr<CublasPlans>& cublas_plans() { return cublas_plans_; }
 
  private:
   void* workspace_bytes(std::size_t bytes);
@@ -63,7 +82,13 @@ class Stream {
   MemorySource& memory_;
   void* workspace_ = nullptr;
   std::size_t workspace_size_ = 0;
+  std::vector<void*> outgrown_;  // on CUDA: workspaces that a captured graph may still use
+  CUstream_st* cuda_ = nullptr;
+  bool synchronous_ = false;
+  Float32Math float32_math_ = Float32Math::exact;
   std::shared_ptr<DnnlPlans> dnnl_plans_;
+  std::shared_ptr<CudnnPlans> cudnn_plans_;
+  std::shared_ptr<CublasPlans> cublas_plans_;
 };
 
 }  // namespace karyon

@@ -1,6 +1,7 @@
 // What a kernel sees of a tensor: a pointer, four sizes and a pixel pitch.
 // Invariant: activations are NHWC everywhere. Element (n, y, x, ch) lies at data[((n * h + y) * w + x) * pitch + ch];
-// pitch >= c, so a slice of channels is a view of the whole, and only dense() views have pitch == c.
+// pitch >= c, so a slice of channels is a view of the whole, and only dense() views have pitch == c. What is constexpr
+// here is device code as well.
 #pragma once
 
 #include <cstddef>
@@ -16,27 +17,37 @@ struct View {
   std::ptrdiff_t pitch = 0;  // elements from one pixel to the next
 
   View() = default;
-  View(T* first, int images, int height, int width, int channels)
+  constexpr View(T* first, int images, int height, int width, int channels)
       : View(first, images, height, width, channels, channels) {}
-  View(T* first, int images, int height, int width, int channels, std::ptrdiff_t pixel_pitch)
+  constexpr View(T* first, int images, int height, int width, int channels, std::ptrdiff_t pixel_pitch)
       : data(first), n(images), h(height), w(width), c(channels), pitch(pixel_pitch) {}
 
-  [[nodiscard]] std::int64_t pixels() const { return std::int64_t{n} * h * w; }
-  [[nodiscard]] std::int64_t size() const { return pixels() * c; }
-  [[nodiscard]] bool dense() const { return pitch == c; }
-  [[nodiscard]] T* pixel(std::int64_t index) const { return data + index * pitch; }
-  [[nodiscard]] T* at(int in, int iy, int ix) const { return pixel((std::int64_t{in} * h + iy) * w + ix); }
+  [[nodiscard]] constexpr std::int64_t pixels() const { return std::int64_t{n} * h * w; }
+  [[nodiscard]] constexpr std::int64_t size() const { return pixels() * c; }
+  [[nodiscard]] constexpr bool dense() const { return pitch == c; }
+  [[nodiscard]] constexpr T* pixel(std::int64_t index) const { return data + index * pitch; }
+  [[nodiscard]] constexpr T* at(int in, int iy, int ix) const { return pixel((std::int64_t{in} * h + iy) * w + ix); }
   template <class U>
   [[nodiscard]] bool same_shape(const View<U>& o) const {
     return n == o.n && h == o.h && w == o.w && c == o.c;
   }
-  explicit operator bool() const { return data != nullptr; }
+  constexpr explicit operator bool() const { return data != nullptr; }
   // Whoever may write may read.
-  operator View<const T>() const  // NOLINT(google-explicit-constructor)
-      requires(!std::is_const_v<T>) {
+  template <class U>
+  requires(std::is_same_v<U, const T> && !std::is_const_v<T>) constexpr operator View<U>()
+      const {  // NOLINT(google-explicit-constructor)
     return {data, n, h, w, c, pitch};
   }
 };
+
+/// Google's 16-bit float: the upper half of a float32. Storage alone (CUDA's mixed precision): all arithmetic is in
+/// float.
+struct Bfloat16 {
+  std::uint16_t bits;
+};
+
+/// What the numbers of a tensor are stored as.
+enum class ElementType : std::uint8_t { f32, bf16 };
 
 using FloatView = View<float>;
 using ConstFloatView = View<const float>;
@@ -55,11 +66,15 @@ struct ConvGeometry {
   Padding pad;
 
   /// Output size of a convolution: floor((in + pad - kernel) / stride) + 1.
-  [[nodiscard]] int out_h(int in) const { return (in + pad.top + pad.bottom - kernel_h) / stride_h + 1; }
-  [[nodiscard]] int out_w(int in) const { return (in + pad.left + pad.right - kernel_w) / stride_w + 1; }
+  [[nodiscard]] constexpr int out_h(int in) const { return (in + pad.top + pad.bottom - kernel_h) / stride_h + 1; }
+  [[nodiscard]] constexpr int out_w(int in) const { return (in + pad.left + pad.right - kernel_w) / stride_w + 1; }
   /// Output size of a transposed convolution: (in - 1) * stride + kernel - cropping.
-  [[nodiscard]] int transposed_out_h(int in) const { return (in - 1) * stride_h + kernel_h - pad.top - pad.bottom; }
-  [[nodiscard]] int transposed_out_w(int in) const { return (in - 1) * stride_w + kernel_w - pad.left - pad.right; }
+  [[nodiscard]] constexpr int transposed_out_h(int in) const {
+    return (in - 1) * stride_h + kernel_h - pad.top - pad.bottom;
+  }
+  [[nodiscard]] constexpr int transposed_out_w(int in) const {
+    return (in - 1) * stride_w + kernel_w - pad.left - pad.right;
+  }
   friend bool operator==(const ConvGeometry&, const ConvGeometry&) = default;
 };
 

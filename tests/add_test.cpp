@@ -20,35 +20,53 @@ std::vector<AddCase> cases() {
           {{2, 32, 32, 24}, {}, {}, {128, 0}}, {{1, 1, 1, 64}, {8, 8}, {}, {16, 0}}};
 }
 
+enum class Destination : std::uint8_t { beside, onto_a, onto_b };
+
+OpCase addition(const AddCase& c, Destination destination) {
+  constexpr Element kStored = Element::activation;
+  RandomStream random(8, Purpose::bench);
+  const Array a = random_array(c.shape, random), b = random_array(c.shape, random);
+  const auto expected = [a, b](std::int64_t i) {
+    const auto k = static_cast<std::size_t>(i);
+    const double sum = reference::add(a.values[k], b.values[k]);
+    return Expected{static_cast<double>(static_cast<float>(sum)), 0};
+  };
+  std::vector<Argument> arguments;
+  std::string y = "y";
+  if (destination == Destination::onto_a) {
+    arguments = {in_place("a", a, expected, c.a, kStored), input("b", b, c.b, kStored)};
+    y = "a";
+  } else if (destination == Destination::onto_b) {
+    arguments = {input("a", a, c.a, kStored), in_place("b", b, expected, c.b, kStored)};
+    y = "b";
+  } else {
+    arguments = {input("a", a, c.a, kStored), input("b", b, c.b, kStored),
+                 output("y", c.shape, expected, c.y, kStored)};
+  }
+  return {.name = "add onto " + y + " " + text(c.shape),
+          .arguments = std::move(arguments),
+          .run = [y](Stream& stream, Arguments& bound) {
+            with_type(bound.type("a"), [&]<class T>() {
+              ON_DEVICE_AS((T), add, stream, bound.view<T>("a"), bound.view<T>("b"), bound.view<T>(y));
+            });
+          }};
+}
+
 TEST(Add, BesideAndOntoItsInputs) {
   for (const AddCase& c : cases()) {
-    RandomStream random(8, Purpose::bench);
-    const Array a = random_array(c.shape, random), b = random_array(c.shape, random);
-    const auto expected = [a, b](std::int64_t i) {
-      const auto k = static_cast<std::size_t>(i);
-      return Expected{reference::add(a.values[k], b.values[k]), 0};
-    };
-    EXPECT_EQ(faults({.name = "add " + text(c.shape),
-                      .arguments = {input("a", a, c.a), input("b", b, c.b), output("y", c.shape, expected, c.y)},
-                      .run =
-                          [](Stream& stream, Arguments& bound) {
-                            ON_DEVICE(add, stream, bound.view("a"), bound.view("b"), bound.view("y"));
-                          }}),
-              "");
-    EXPECT_EQ(faults({.name = "add onto a " + text(c.shape),
-                      .arguments = {in_place("a", a, expected, c.a), input("b", b, c.b)},
-                      .run =
-                          [](Stream& stream, Arguments& bound) {
-                            ON_DEVICE(add, stream, bound.view("a"), bound.view("b"), bound.view("a"));
-                          }}),
-              "");
-    EXPECT_EQ(faults({.name = "add onto b " + text(c.shape),
-                      .arguments = {input("a", a, c.a), in_place("b", b, expected, c.b)},
-                      .run =
-                          [](Stream& stream, Arguments& bound) {
-                            ON_DEVICE(add, stream, bound.view("a"), bound.view("b"), bound.view("b"));
-                          }}),
-              "");
+    for (const Destination to : {Destination::beside, Destination::onto_a, Destination::onto_b}) {
+      EXPECT_EQ(faults(addition(c, to)), "");
+    }
+  }
+}
+
+TEST(Add, InBfloat16) {
+  SKIP_WITHOUT_CUDA();
+  const StoredAs bf16(ElementType::bf16);
+  for (const AddCase& c : cases()) {
+    for (const Destination to : {Destination::beside, Destination::onto_a, Destination::onto_b}) {
+      EXPECT_EQ(faults(addition(c, to)), "");
+    }
   }
 }
 

@@ -4,11 +4,16 @@
 #include <cmath>
 #include <exception>
 #include <limits>
+#include <optional>
 #include <span>
 #include <sstream>
 #include <utility>
 
 #include "kernels/check.h"
+#include "kernels/cuda_device.h"
+#ifdef KARYON_SIMT_BUILD
+#include "tests/simt/machine.h"
+#endif
 
 namespace karyon::testing {
 
@@ -72,7 +77,9 @@ void compare_with_reference(const OpCase& op, const Reference& reference, const 
     for (std::size_t i = 0; i < elements.flat.size(); ++i) {
       const Expected& expected = elements.values[i];
       const double got = result[static_cast<std::size_t>(elements.flat[i])];
-      if (std::abs(got - expected.value) <= expected.tolerance) continue;
+      // A result in bf16 is rounded once more, to 8 bits.
+      const double stored = argument.element == Element::bf16 ? std::abs(expected.value) * 0x1p-8 : 0;
+      if (std::abs(got - expected.value) <= expected.tolerance + stored) continue;
       if (++wrong > kLinesShown) continue;
       out.precision(9);
       out << op.name << ": " << place(argument, elements.flat[i]) << " is " << got << ", expected " << expected.value
@@ -102,24 +109,84 @@ Bits result_bits(const OpCase& op, const Arguments& bound) {
   return bits;
 }
 
-/// `first` are the results with one thread.
-void run_twice(const OpCase& op, const Reference& reference, int threads, Bits& first, std::ostream& out) {
-  Arguments bound(op.arguments);
-  GuardedMemory memory;
-  Stream stream(Device{}, threads, memory);
+/// The results of the device's first run, which every other must repeat bit for bit.
+using FirstBits = std::optional<Bits>;
+
+void run_once(const OpCase& op, const Reference& reference, Stream& stream, const GuardedMemory& memory,
+              Arguments& bound, FirstBits& first, const std::string& how, std::ostream& out) {
+  bound.reset();
+  bound.to_device(stream);
   op.run(stream, bound);
+  bound.from_device(stream);
   compare_with_reference(op, reference, bound, out);
   check_memory(op, bound, memory, out);
   const Bits bits = result_bits(op, bound);
-  if (threads == 1) first = bits;
-  if (op.same_for_all_thread_counts && bits != first) {
-    for (const auto& [name, value] : bits) {
-      if (value != first[name]) out << op.name << ": " << name << " differs from that with 1 thread\n";
-    }
+  if (!first) first = bits;
+  for (const auto& [name, value] : bits) {
+    if (value != first->at(name)) out << op.name << ": " << name << " has other bits than " << how << "\n";
   }
-  bound.reset();
-  op.run(stream, bound);
-  if (result_bits(op, bound) != bits) out << op.name << ": a second run gives other bits\n";
+}
+
+void run_on_cpu(const OpCase& op, const Reference& reference, std::ostream& out) {
+  FirstBits first;
+  for (const int threads : {1, 2, 3}) {
+    std::ostringstream run;
+    try {
+      GuardedMemory memory;
+      Stream stream({}, threads, memory);
+      Arguments bound(op.arguments);
+      if (!op.same_for_all_thread_counts) first.reset();
+      run_once(op, reference, stream, memory, bound, first, "those with 1 thread", run);
+      run_once(op, reference, stream, memory, bound, first, "a first run", run);
+    } catch (const std::exception& error) {
+      run << op.name << ": threw " << error.what() << "\n";
+    }
+    if (!run.str().empty()) out << "with " << threads << " threads:\n" << run.str();
+  }
+}
+
+#if KARYON_WITH_CUDA
+constexpr Device kCuda{Device::Kind::cuda, 0};
+
+/// What a case must not do twice the same way: on a GPU nothing but to run again, on the SIMT machine the three orders.
+std::vector<std::pair<std::string, std::function<void()>>> cuda_runs() {
+#ifdef KARYON_SIMT_BUILD
+  const auto in = [](simt::Order order) { return [order] { simt::set_order(order); }; };
+  return {{"simt, forward", in(simt::Order::forward)},
+          {"simt, reverse", in(simt::Order::reverse)},
+          {"simt, shuffled", in(simt::Order::shuffled)}};
+#else
+  const auto nothing = [] {};
+  return {{"cuda", nothing}, {"cuda again", nothing}};
+#endif
+}
+
+void run_on_cuda(const OpCase& op, const Reference& reference, std::ostream& out) {
+  FirstBits first;
+  for (const auto& [how, prepare] : cuda_runs()) {
+    std::ostringstream run;
+    try {
+      prepare();
+      GuardedMemory memory(kCuda);
+      Stream stream(kCuda, 1, memory);
+      Arguments bound(op.arguments);
+      run_once(op, reference, stream, memory, bound, first, "the first run", run);
+    } catch (const std::exception& error) {
+      run << op.name << ": threw " << error.what() << "\n";
+    }
+    if (!run.str().empty()) out << how << ":\n" << run.str();
+  }
+}
+#endif
+
+Element resolved(Element element) {
+  if (element != Element::activation) return element;
+  return StoredAs::current() == ElementType::bf16 ? Element::bf16 : Element::f32;
+}
+
+ElementType& stored_type() {
+  static ElementType type = ElementType::f32;
+  return type;
 }
 
 }  // namespace
@@ -130,16 +197,17 @@ Expected sum_in_float(const reference::Sum& sum) {
 }
 
 Argument input(std::string name, const Array& values, Slice slice, Element element) {
-  return {std::move(name), Role::input, element, values.shape, slice, values.values, {}};
+  return {std::move(name), Role::input, resolved(element), values.shape, slice, values.values, {}};
 }
 
 Argument output(std::string name, const Shape& shape, std::function<Expected(std::int64_t)> expected, Slice slice,
                 Element element) {
-  return {std::move(name), Role::output, element, shape, slice, {}, std::move(expected)};
+  return {std::move(name), Role::output, resolved(element), shape, slice, {}, std::move(expected)};
 }
 
-Argument in_place(std::string name, const Array& values, std::function<Expected(std::int64_t)> expected, Slice slice) {
-  return {std::move(name), Role::in_place, Element::f32, values.shape, slice, values.values, std::move(expected)};
+Argument in_place(std::string name, const Array& values, std::function<Expected(std::int64_t)> expected, Slice slice,
+                  Element element) {
+  return {std::move(name), Role::in_place, resolved(element), values.shape, slice, values.values, std::move(expected)};
 }
 
 Arguments::Arguments(const std::vector<Argument>& arguments) {
@@ -159,6 +227,11 @@ Arguments::Arguments(const std::vector<Argument>& arguments) {
       case Element::i32:
         buffers_.emplace(a.name, Bound{a, make_buffer<std::int32_t>(a)});
         break;
+      case Element::bf16:
+        buffers_.emplace(a.name, Bound{a, make_buffer<Bfloat16>(a)});
+        break;
+      case Element::activation:
+        KARYON_CHECK(false, "resolved when the argument was made");
     }
   }
   reset();
@@ -179,19 +252,27 @@ void Arguments::reset() {
   }
 }
 
-FloatView Arguments::view(const std::string& name) {
-  const auto found = buffers_.find(name);
-  if (found == buffers_.end()) return {};
-  const Shape& s = found->second.argument.shape;
-  auto& buffer = std::get<GuardedBuffer<float>>(found->second.buffer);
-  return {buffer.data(), s[0], s[1], s[2], s[3], buffer.pitch()};
+void Arguments::to_device(const Stream& stream) {
+  if (!stream.device().is_cuda()) return;
+  for (auto& [name, bound] : buffers_) std::visit([&](auto& buffer) { buffer.to_device(stream); }, bound.buffer);
+}
+
+void Arguments::from_device(const Stream& stream) {
+  if (!stream.device().is_cuda()) return;
+  for (auto& [name, bound] : buffers_) std::visit([&](auto& buffer) { buffer.from_device(stream); }, bound.buffer);
+}
+
+ElementType Arguments::type(const std::string& name) const {
+  return buffers_.at(name).argument.element == Element::bf16 ? ElementType::bf16 : ElementType::f32;
 }
 
 std::vector<double> Arguments::values(const std::string& name) const {
   return std::visit(
       [](const auto& buffer) {
         const auto elements = buffer.values();
-        return std::vector<double>(elements.begin(), elements.end());
+        std::vector<double> doubles(elements.size());
+        std::transform(elements.begin(), elements.end(), doubles.begin(), [](auto value) { return to_double(value); });
+        return doubles;
       },
       buffers_.at(name).buffer);
 }
@@ -215,26 +296,50 @@ bool Arguments::intact(const std::string& name) const {
 double OpCase::bytes() const {
   double total = 0;
   for (const Argument& argument : arguments) {
-    const double size = argument.element == Element::u8 ? 1 : argument.element == Element::f64 ? 8 : 4;
+    const double size = argument.element == Element::u8     ? 1
+                        : argument.element == Element::bf16 ? 2
+                        : argument.element == Element::f64  ? 8
+                                                            : 4;
     const double passes = argument.role == Role::in_place ? 2 : 1;
     total += passes * size * static_cast<double>(reference::elements(argument.shape));
   }
   return total;
 }
 
+StoredAs::StoredAs(ElementType type) { stored_type() = type; }
+StoredAs::~StoredAs() { stored_type() = ElementType::f32; }
+ElementType StoredAs::current() { return stored_type(); }
+
+double as_stored(double value) {
+  const auto rounded = static_cast<float>(value);
+  return StoredAs::current() == ElementType::bf16 ? to_double(to_bfloat16(rounded)) : static_cast<double>(rounded);
+}
+
+bool runs_on_cuda() {
+#ifdef KARYON_SIMT_BUILD
+  return true;
+#elif KARYON_WITH_CUDA
+  static const bool usable = cuda::find_devices().usable(kCuda.index);
+  return usable;
+#else
+  return false;
+#endif
+}
+
 std::string faults(const OpCase& op) {
   std::ostringstream out;
+#ifdef KARYON_SIMT_BUILD
+  constexpr bool on_cpu = false;  // the CPU's twin is tested where it is not slowed down
+  constexpr double kTooLarge = 4e6;
+  if (op.multiply_adds > kTooLarge) return "";
+#else
+  const bool on_cpu = StoredAs::current() == ElementType::f32;
+#endif
   const Reference reference = evaluate_reference(op);
-  Bits first;
-  for (const int threads : {1, 2, 3}) {
-    std::ostringstream run;
-    try {
-      run_twice(op, reference, threads, first, run);
-    } catch (const std::exception& error) {
-      run << op.name << ": threw " << error.what() << "\n";
-    }
-    if (!run.str().empty()) out << "with " << threads << " threads:\n" << run.str();
-  }
+  if (on_cpu) run_on_cpu(op, reference, out);
+#if KARYON_WITH_CUDA
+  if (runs_on_cuda()) run_on_cuda(op, reference, out);
+#endif
   return out.str();
 }
 
@@ -275,7 +380,7 @@ std::string gradient_faults(const GradientCase& op) {
 
 Array random_array(const Shape& shape, RandomStream& random) {
   Array result(shape);
-  for (double& value : result.values) value = static_cast<double>(random.normal());
+  for (double& value : result.values) value = as_stored(static_cast<double>(random.normal()));
   return result;
 }
 

@@ -1,7 +1,8 @@
 // One description an op: arguments, how to call the kernel, and what must come out.
 // Invariant: a case knows shapes, layouts, seeded inputs and tolerances, and nothing of where it runs; faults() runs it
-// on the CPU and gives back in words all that is wrong, gradient_faults() proves a reference's backward by finite
-// differences of its forward. A further backend is a further function over the same OpCase.
+// on every device there is (the CPU, a GPU if there is one; on the SIMT machine alone where that is built in) and gives
+// back in words all that is wrong, gradient_faults() proves a reference's backward by finite differences of its
+// forward.
 #pragma once
 
 #include <cstdint>
@@ -53,7 +54,27 @@ std::function<Expected(std::int64_t)> sums_in_float(const Shape& shape, ElementS
 }
 
 enum class Role : std::uint8_t { input, output, in_place };
-enum class Element : std::uint8_t { f32, f64, u8, i32 };
+/// activation: what the op's storage type is, f32 unless a StoredAs is in force.
+enum class Element : std::uint8_t { f32, f64, u8, i32, bf16, activation };
+
+/// While it lives, activations are stored as `type`: random numbers are of that type, and faults() runs on CUDA alone
+/// if it is bf16. To be made after SKIP_WITHOUT_CUDA().
+class StoredAs {
+ public:
+  explicit StoredAs(ElementType type);
+  StoredAs(const StoredAs&) = delete;
+  StoredAs& operator=(const StoredAs&) = delete;
+  ~StoredAs();
+  static ElementType current();
+};
+
+/// The nearest number that a float, or the type in force, holds.
+double as_stored(double value);
+
+/// Whether faults() runs cases on a GPU or on the SIMT machine.
+bool runs_on_cuda();
+#define SKIP_WITHOUT_CUDA() \
+  if (!::karyon::testing::runs_on_cuda()) GTEST_SKIP() << "no CUDA device here"
 
 struct Argument {
   std::string name;
@@ -70,14 +91,28 @@ Argument output(std::string name, const Shape& shape, std::function<Expected(std
                 Element element = Element::f32);
 /// An argument read and overwritten: a destination that may be a source, or a state that moves.
 Argument in_place(std::string name, const Array& values, std::function<Expected(std::int64_t)> expected,
-                  Slice slice = {});
+                  Slice slice = {}, Element element = Element::f32);
 
 /// The arguments in guarded memory, as the kernel is given them. One that the case leaves out is null.
 class Arguments {
  public:
   explicit Arguments(const std::vector<Argument>& arguments);
 
-  [[nodiscard]] FloatView view(const std::string& name);
+  /// Sends everything to the stream's device, where view() and data() point from then on, and back. Nothing to do on
+  /// the CPU.
+  void to_device(const Stream& stream);
+  void from_device(const Stream& stream);
+
+  /// T must be what the argument is stored as; type() tells.
+  template <class T = float>
+  [[nodiscard]] View<T> view(const std::string& name) {
+    const auto found = buffers_.find(name);
+    if (found == buffers_.end()) return {};
+    const Shape& s = found->second.argument.shape;
+    auto& buffer = std::get<GuardedBuffer<T>>(found->second.buffer);
+    return {buffer.data(), s[0], s[1], s[2], s[3], buffer.pitch()};
+  }
+  [[nodiscard]] ElementType type(const std::string& name) const;
   template <class T = float>
   [[nodiscard]] T* data(const std::string& name) {
     const auto found = buffers_.find(name);
@@ -94,7 +129,8 @@ class Arguments {
  private:
   struct Bound {
     Argument argument;
-    std::variant<GuardedBuffer<float>, GuardedBuffer<double>, GuardedBuffer<std::uint8_t>, GuardedBuffer<std::int32_t>>
+    std::variant<GuardedBuffer<float>, GuardedBuffer<double>, GuardedBuffer<std::uint8_t>, GuardedBuffer<std::int32_t>,
+                 GuardedBuffer<Bfloat16>>
         buffer;
   };
   std::map<std::string, Bound> buffers_;
@@ -114,8 +150,9 @@ struct OpCase {
   [[nodiscard]] double bytes() const;
 };
 
-/// Runs the case on the CPU with streams of 1, 2 and 3 threads, each twice. Empty when all is well, else a line a
-/// fault: wrong, unwritten or not reproducible elements, changed inputs, writes outside of a view or the workspace,
+/// Runs the case on the CPU with streams of 1, 2 and 3 threads, on a GPU with one, each twice; on the SIMT machine in
+/// forward, reverse and shuffled order, if it is not too large for it. Empty when all is well, else a line a fault:
+/// wrong, unwritten or not reproducible elements, changed inputs, writes outside of a view or the workspace,
 /// exceptions.
 std::string faults(const OpCase& op);
 
@@ -130,7 +167,7 @@ struct GradientCase {
 /// Compares backward with central differences of sum(dy * forward), to 1e-6 of each gradient's largest element.
 std::string gradient_faults(const GradientCase& op);
 
-/// Standard normal numbers that a float holds exactly.
+/// Standard normal numbers that a float (or the type of the StoredAs in force) holds exactly.
 Array random_array(const Shape& shape, RandomStream& random);
 
 std::string text(const Shape& shape);

@@ -5,6 +5,7 @@
 
 #include "apps/cli/device.h"
 #include "apps/cli/output_folder.h"
+#include "apps/cli/precision.h"
 #include "apps/cli/program.h"
 #include "apps/inference/bench.h"
 #include "apps/inference/options.h"
@@ -41,6 +42,7 @@ Exit run(int argc, char** argv) {
   Log log(options.common.verbosity());
   const Device device = choose_device(options.common.device, log);
   Context context(device, options.common.threads);
+  set_precision(options.common, context.stream());
   if (options.bench_steps > 0) {
     context.profile().enable(options.common.verbose);
     const std::string line = bench_inference(context, options);
@@ -49,7 +51,7 @@ Exit run(int argc, char** argv) {
     std::cout << line << "\n";
     return Exit::done;
   }
-  Predictor predictor(context, options.model);
+  Predictor predictor(context, options.model, storage_type(options.common.precision));
   PictureLimits limits;
   limits.max_pixels = options.max_pixels;
   const std::vector<std::filesystem::path> paths(options.inputs.begin(), options.inputs.end());

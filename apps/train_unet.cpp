@@ -4,6 +4,7 @@
 
 #include "apps/cli/device.h"
 #include "apps/cli/output_folder.h"
+#include "apps/cli/precision.h"
 #include "apps/cli/program.h"
 #include "apps/cli/progress_bar.h"
 #include "apps/data/problems.h"
@@ -117,6 +118,7 @@ Exit run(int argc, char** argv) {
 
   const Device device = choose_device(options.common.device, log);
   Context context(device, options.common.threads);
+  set_precision(options.common, context.stream());
   TrainingModel model = make_training_model(context, options);
   if (options.encoder_weights.empty()) {
     log.note("encoder: no --encoder-weights, so it starts from random weights and is " +

@@ -31,17 +31,27 @@ ParameterBlock::ParameterBlock(Context& context, const std::vector<Tensor*>& val
 }
 
 Adam::Adam(Context& context, ParameterBlock& block, AdamSettings settings)
-    : context_(context), block_(block), settings_(settings) {
+    : context_(context), block_(block), settings_(settings), rate_(Tensor::zeros(context, {1})) {
   if (block.size() == 0) return;
   m_ = Tensor::zeros(context, block.values().shape());
   v_ = Tensor::zeros(context, block.values().shape());
 }
 
 void Adam::step() {
-  ++step_;
+  rate_.assign(take_rates(1));
+  step(rate_.data());
+}
+
+std::vector<float> Adam::take_rates(int count) {
+  std::vector<float> rates(static_cast<std::size_t>(count));
+  for (float& rate : rates) rate = adam_rate(settings_, ++step_);
+  return rates;
+}
+
+void Adam::step(const float* rate) {
   if (block_.size() == 0) return;
   const ProfileScope scope(context_.profile(), "adam");
-  ON_DEVICE(adam_step, context_.stream(), block_.size(), block_.gradients().data(), settings_, step_,
+  ON_DEVICE(adam_step, context_.stream(), block_.size(), block_.gradients().data(), settings_, rate,
             block_.values().data(), m_.data(), v_.data());
   block_.values().mark_changed();
 }

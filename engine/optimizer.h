@@ -31,6 +31,10 @@ class Adam {
   Adam(Context& context, ParameterBlock& block, AdamSettings settings);
   /// One update from the block's gradients.
   void step();
+  /// The step sizes of the next `count` updates, which are counted as taken: for step(rate).
+  std::vector<float> take_rates(int count);
+  /// An update, queued, with the step size that lies at `rate` in device memory when it runs.
+  void step(const float* rate);
   [[nodiscard]] std::int64_t steps() const { return step_; }
   AdamSettings& settings() { return settings_; }
 
@@ -39,6 +43,7 @@ class Adam {
   ParameterBlock& block_;
   AdamSettings settings_;
   Tensor m_, v_;
+  Tensor rate_;  // of step()
   std::int64_t step_ = 0;
 };
 

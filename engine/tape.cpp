@@ -8,6 +8,14 @@
 
 namespace karyon {
 
+namespace {
+
+void add_tensors(Stream& stream, const Tensor& a, const Tensor& b, const Tensor& sum) {
+  with_type(sum.type(), [&]<class T>() { ON_DEVICE_AS((T), add, stream, a.view<T>(), b.view<T>(), sum.view<T>()); });
+}
+
+}  // namespace
+
 const Tensor& Saved::get() const {
   if (tensor_.stamp() != stamp_) {
     throw Error(Exit::internal, std::string(op_) + ": its saved tensor '" + what_ +
@@ -27,7 +35,7 @@ Tensor Gradients::destination(std::size_t input) {
     leaf->second.written = true;
     results_[input] = leaf->second.gradient;
   } else {
-    results_[input] = Tensor::empty(tape_.context(), inputs_[input].shape());
+    results_[input] = Tensor::empty(tape_.context(), inputs_[input].shape(), inputs_[input].type());
   }
   return results_[input];
 }
@@ -61,10 +69,9 @@ void Tape::accumulate(const Node& node, const Tensor& input, const Tensor& gradi
     Tensor& total = leaf->second.gradient;
     if (gradient.id() == total.id()) return;  // written in place
     if (leaf->second.written) {
-      ON_DEVICE(add, stream(), total.view(), gradient.view(), total.view());
+      add_tensors(stream(), total, gradient, total);
     } else {  // given, not written: copy into place
-      const Tensor zero = Tensor::zeros(context_, input.shape());
-      ON_DEVICE(add, stream(), gradient.view(), zero.view(), total.view());
+      add_tensors(stream(), gradient, Tensor::zeros(context_, input.shape()), total);
     }
     leaf->second.written = true;
     total.mark_changed();
@@ -76,8 +83,8 @@ void Tape::accumulate(const Node& node, const Tensor& input, const Tensor& gradi
     return;
   }
   // Never in place: the slot may share its numbers with another tensor's gradient.
-  Tensor sum = Tensor::empty(context_, input.shape());
-  ON_DEVICE(add, stream(), slot.view(), gradient.view(), sum.view());
+  Tensor sum = Tensor::empty(context_, input.shape(), input.type());
+  add_tensors(stream(), slot, gradient, sum);
   slot = std::move(sum);
 }
 

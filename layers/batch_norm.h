@@ -15,10 +15,6 @@ class BatchNorm final : public Module {
   /// y = act(batch norm of x in training mode); moves the moving statistics. Refuses when frozen.
   Tensor forward(Tape& tape, const Tensor& x, Activation act);
 
-  /// The affine map of inference: scale[c] = gamma / sqrt(moving_variance + epsilon), shift[c] = beta - moving_mean *
-  /// scale.
-  void inference_affine(std::vector<float>& scale, std::vector<float>& shift) const;
-
   [[nodiscard]] float epsilon() const { return epsilon_; }
   Parameter gamma, beta, moving_mean, moving_variance;
 

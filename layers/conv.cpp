@@ -25,11 +25,13 @@ Shape conv2d_shape(const Shape& x, const Shape& kernel, const ConvGeometry& geom
 
 Tensor conv2d(Tape& tape, const Tensor& x, const Tensor& kernel, const Tensor& bias, const ConvGeometry& geometry) {
   const char* op = "conv2d";
-  const Tensor y = Tensor::empty(tape.context(), conv2d_shape(x.shape(), kernel.shape(), geometry));
+  const Tensor y = Tensor::empty(tape.context(), conv2d_shape(x.shape(), kernel.shape(), geometry), x.type());
   {
     const ProfileScope scope(tape.context().profile(), "conv2d forward", multiply_adds(y, kernel));
-    ON_DEVICE(conv_forward, tape.stream(), x.view(), stamped(kernel), bias ? bias.data() : nullptr, ConstFloatView(),
-              Activation::none, geometry, y.view());
+    with_type(x.type(), [&]<class T>() {
+      ON_DEVICE_AS((T), conv_forward, tape.stream(), x.view<T>(), stamped(kernel), bias ? bias.data() : nullptr,
+                   View<const T>(), Activation::none, geometry, y.view<T>());
+    });
   }
   std::vector<Tensor> inputs{x, kernel};
   if (bias) inputs.push_back(bias);
@@ -42,15 +44,21 @@ Tensor conv2d(Tape& tape, const Tensor& x, const Tensor& kernel, const Tensor& b
                 const double work = multiply_adds(g.dy(), k);
                 if (g.needs(0)) {
                   const ProfileScope scope(profile, "conv2d backward data", work);
-                  ON_DEVICE(conv_backward_data, tape.stream(), g.dy().view(), stamped(k), geometry,
-                            g.destination(0).view());
+                  const Tensor dx = g.destination(0);
+                  with_type(dx.type(), [&]<class T>() {
+                    ON_DEVICE_AS((T), conv_backward_data, tape.stream(), g.dy().view<T>(), stamped(k), geometry,
+                                 dx.view<T>());
+                  });
                 }
                 const bool bias_needed = has_bias && g.needs(2);
                 if (g.needs(1) || bias_needed) {
                   const ProfileScope scope(profile, "conv2d backward weight", work);
                   const Tensor dkernel = g.needs(1) ? g.destination(1) : Tensor::empty(tape.context(), k.shape());
-                  ON_DEVICE(conv_backward_weight, tape.stream(), saved_x.get().view(), g.dy().view(), geometry,
-                            dkernel.data(), bias_needed ? g.destination(2).data() : nullptr);
+                  const Tensor dbias = bias_needed ? g.destination(2) : Tensor();
+                  with_type(g.dy().type(), [&]<class T>() {
+                    ON_DEVICE_AS((T), conv_backward_weight, tape.stream(), saved_x.get().view<T>(), g.dy().view<T>(),
+                                 geometry, dkernel.data(), bias_needed ? dbias.data() : nullptr);
+                  });
                 }
               });
   return y;
@@ -63,8 +71,10 @@ void conv2d_inference(Tape& tape, const Tensor& x, const Tensor& kernel, const T
   KARYON_CHECK(y.shape() == conv2d_shape(x.shape(), kernel.shape(), geometry), "conv2d_inference: wrong output shape");
   const ProfileScope scope(tape.context().profile(), geometry.kernel_h == 1 ? "conv 1x1 inference" : "conv inference",
                            multiply_adds(y, kernel));
-  ON_DEVICE(conv_forward, tape.stream(), x.view(), stamped(kernel), bias ? bias.data() : nullptr, residual.view(), act,
-            geometry, y.view());
+  with_type(x.type(), [&]<class T>() {
+    ON_DEVICE_AS((T), conv_forward, tape.stream(), x.view<T>(), stamped(kernel), bias ? bias.data() : nullptr,
+                 residual.view<T>(), act, geometry, y.view<T>());
+  });
 }
 
 }  // namespace karyon

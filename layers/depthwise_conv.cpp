@@ -23,11 +23,13 @@ double multiply_adds(const Tensor& y, const ConvGeometry& g) {
 
 Tensor depthwise_conv2d(Tape& tape, const Tensor& x, const Tensor& kernel, const ConvGeometry& geometry) {
   const char* op = "depthwise_conv2d";
-  const Tensor y = Tensor::empty(tape.context(), output_shape(x.shape(), kernel.shape(), geometry));
+  const Tensor y = Tensor::empty(tape.context(), output_shape(x.shape(), kernel.shape(), geometry), x.type());
   {
     const ProfileScope scope(tape.context().profile(), "depthwise forward", multiply_adds(y, geometry));
-    ON_DEVICE(depthwise_conv_forward, tape.stream(), x.view(), kernel.data(), nullptr, Activation::none, geometry,
-              y.view());
+    with_type(x.type(), [&]<class T>() {
+      ON_DEVICE_AS((T), depthwise_conv_forward, tape.stream(), x.view<T>(), kernel.data(), nullptr, Activation::none,
+                   geometry, y.view<T>());
+    });
   }
   tape.record(op, {x, kernel}, y,
               [&tape, geometry, saved_x = Saved(x, op, "x"), saved_kernel = Saved(kernel, op, "kernel")](Gradients& g) {
@@ -35,13 +37,19 @@ Tensor depthwise_conv2d(Tape& tape, const Tensor& x, const Tensor& kernel, const
                 const double work = multiply_adds(g.dy(), geometry);
                 if (g.needs(0)) {
                   const ProfileScope scope(profile, "depthwise backward data", work);
-                  ON_DEVICE(depthwise_conv_backward_data, tape.stream(), g.dy().view(), saved_kernel.get().data(),
-                            geometry, g.destination(0).view());
+                  const Tensor dx = g.destination(0);
+                  with_type(dx.type(), [&]<class T>() {
+                    ON_DEVICE_AS((T), depthwise_conv_backward_data, tape.stream(), g.dy().view<T>(),
+                                 saved_kernel.get().data(), geometry, dx.view<T>());
+                  });
                 }
                 if (g.needs(1)) {
                   const ProfileScope scope(profile, "depthwise backward weight", work);
-                  ON_DEVICE(depthwise_conv_backward_weight, tape.stream(), saved_x.get().view(), g.dy().view(),
-                            geometry, g.destination(1).data(), nullptr);
+                  const Tensor dkernel = g.destination(1);
+                  with_type(g.dy().type(), [&]<class T>() {
+                    ON_DEVICE_AS((T), depthwise_conv_backward_weight, tape.stream(), saved_x.get().view<T>(),
+                                 g.dy().view<T>(), geometry, dkernel.data(), nullptr);
+                  });
                 }
               });
   return y;
@@ -51,9 +59,12 @@ Tensor depthwise_conv2d_inference(Tape& tape, const Tensor& x, const Tensor& ker
                                   const ConvGeometry& geometry) {
   KARYON_CHECK(!tape.needs(x) && !tape.needs(kernel) && !tape.needs(bias),
                "depthwise_conv2d_inference has no gradient; record depthwise_conv2d instead");
-  const Tensor y = Tensor::empty(tape.context(), output_shape(x.shape(), kernel.shape(), geometry));
+  const Tensor y = Tensor::empty(tape.context(), output_shape(x.shape(), kernel.shape(), geometry), x.type());
   const ProfileScope scope(tape.context().profile(), "depthwise inference", multiply_adds(y, geometry));
-  ON_DEVICE(depthwise_conv_forward, tape.stream(), x.view(), kernel.data(), bias.data(), act, geometry, y.view());
+  with_type(x.type(), [&]<class T>() {
+    ON_DEVICE_AS((T), depthwise_conv_forward, tape.stream(), x.view<T>(), kernel.data(), bias.data(), act, geometry,
+                 y.view<T>());
+  });
   return y;
 }
 

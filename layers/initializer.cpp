@@ -21,8 +21,9 @@ std::uint32_t name_number(std::string_view name) {
 
 void fill_normal(Tensor& tensor, float deviation, std::uint64_t seed, std::string_view name) {
   RandomStream random(seed, Purpose::initial_weights, name_number(name));
-  std::generate_n(tensor.data(), tensor.size(), [&] { return deviation * random.normal(); });
-  tensor.mark_changed();
+  std::vector<float> values(static_cast<std::size_t>(tensor.size()));
+  std::generate(values.begin(), values.end(), [&] { return deviation * random.normal(); });
+  tensor.assign(values);
 }
 
 void fill_glorot_uniform(Tensor& tensor, std::uint64_t seed, std::string_view name) {
@@ -33,13 +34,9 @@ void fill_glorot_uniform(Tensor& tensor, std::uint64_t seed, std::string_view na
   const double fans = area * (shape[shape.size() - 2] + shape[shape.size() - 1]);
   const auto limit = static_cast<float>(std::sqrt(6.0 / fans));
   RandomStream random(seed, Purpose::initial_weights, name_number(name));
-  std::generate_n(tensor.data(), tensor.size(), [&] { return random.uniform(-limit, limit); });
-  tensor.mark_changed();
-}
-
-void fill_constant(Tensor& tensor, float value) {
-  std::fill_n(tensor.data(), tensor.size(), value);
-  tensor.mark_changed();
+  std::vector<float> values(static_cast<std::size_t>(tensor.size()));
+  std::generate(values.begin(), values.end(), [&] { return random.uniform(-limit, limit); });
+  tensor.assign(values);
 }
 
 }  // namespace karyon

@@ -14,6 +14,5 @@ void fill_normal(Tensor& tensor, float deviation, std::uint64_t seed, std::strin
 /// Glorot and Bengio 2010, Keras's default: uniform in +-sqrt(6 / (fan_in + fan_out)), fans as Keras counts them: the
 /// last two dimensions times the kernel's area.
 void fill_glorot_uniform(Tensor& tensor, std::uint64_t seed, std::string_view name);
-void fill_constant(Tensor& tensor, float value);
 
 }  // namespace karyon

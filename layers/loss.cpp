@@ -2,12 +2,12 @@
 
 namespace karyon {
 
-Loss softmax_cross_entropy(Context& context, const Tensor& logits, const std::uint8_t* labels, bool with_gradient) {
+Tensor softmax_cross_entropy(Context& context, const Tensor& logits, const std::uint8_t* labels, bool with_gradient,
+                             XentCounts* counts) {
   const ProfileScope scope(context.profile(), "softmax_xent");
-  Loss loss;
-  if (with_gradient) loss.dlogits = Tensor::empty(context, logits.shape());
-  ON_DEVICE(softmax_xent, context.stream(), logits.view(), labels, loss.dlogits.view(), &loss.counts);
-  return loss;
+  const Tensor dlogits = with_gradient ? Tensor::empty(context, logits.shape()) : Tensor();
+  ON_DEVICE(softmax_xent, context.stream(), logits.view(), labels, dlogits.view(), counts);
+  return dlogits;
 }
 
 }  // namespace karyon

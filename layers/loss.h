@@ -6,13 +6,10 @@
 
 namespace karyon {
 
-/// Counts of a batch and, where asked, d(mean loss)/d(logits), from which the tape runs backwards.
-struct Loss {
-  XentCounts counts;
-  Tensor dlogits;
-};
-
-/// labels: uint8 NHW dense, one a pixel of logits (NHWC), each less than the number of classes.
-Loss softmax_cross_entropy(Context& context, const Tensor& logits, const std::uint8_t* labels, bool with_gradient);
+/// labels: uint8 NHW dense, one a pixel of logits (NHWC), each less than the number of classes. *counts is overwritten;
+/// both lie in device memory, and nothing waits for them. Gives d(mean loss)/d(logits) where asked, else an empty
+/// tensor.
+Tensor softmax_cross_entropy(Context& context, const Tensor& logits, const std::uint8_t* labels, bool with_gradient,
+                             XentCounts* counts);
 
 }  // namespace karyon

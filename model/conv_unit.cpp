@@ -46,7 +46,8 @@ Tensor ConvUnit::infer(Tape& tape, const Tensor& x, const Tensor& residual) cons
   const Tensor& kernel = norm_ ? folded_.kernel : conv_.kernel.value;
   KARYON_CHECK(static_cast<bool>(kernel), "fold() comes before infer()");
   if (spec_.depthwise) return depthwise_conv2d_inference(tape, x, kernel, folded_.bias, spec_.act, g);
-  const Tensor y = residual ? residual : Tensor::empty(tape.context(), conv2d_shape(x.shape(), kernel.shape(), g));
+  const Tensor y =
+      residual ? residual : Tensor::empty(tape.context(), conv2d_shape(x.shape(), kernel.shape(), g), x.type());
   conv2d_inference(tape, x, kernel, folded_.bias, residual, spec_.act, g, y);
   return y;
 }

@@ -146,7 +146,7 @@ MobileNetV2::Taps MobileNetV2::infer(Context& context, const Tensor& x) const {
     if (i + 1 == blocks_.size()) {  // before its batch norm
       const Tensor& kernel = block.project->kernel().value;
       const ConvGeometry g = block.project->geometry(spatial.shape()[1], spatial.shape()[2]);
-      h = Tensor::empty(context, conv2d_shape(spatial.shape(), kernel.shape(), g));
+      h = Tensor::empty(context, conv2d_shape(spatial.shape(), kernel.shape(), g), spatial.type());
       conv2d_inference(no_tape, spatial, kernel, {}, {}, Activation::none, g, h);
     } else {
       h = block.project->infer(no_tape, spatial, block.residual ? h : Tensor());
@@ -161,9 +161,11 @@ Tensor MobileNetV2::infer_logits(Context& context, const Tensor& x) const {
   Tape no_tape(context, false);
   const Tensor features = infer(context, x)[kTaps - 1];
   const BatchNorm& norm = *blocks_.back().project->norm();
-  ON_DEVICE(batch_norm_inference, context.stream(), features.view(), norm.gamma.value.data(), norm.beta.value.data(),
-            norm.moving_mean.value.data(), norm.moving_variance.value.data(), norm.epsilon(), Activation::none,
-            features.view());
+  with_type(features.type(), [&]<class T>() {
+    ON_DEVICE_AS((T), batch_norm_inference, context.stream(), features.view<T>(), norm.gamma.value.data(),
+                 norm.beta.value.data(), norm.moving_mean.value.data(), norm.moving_variance.value.data(),
+                 norm.epsilon(), Activation::none, features.view<T>());
+  });
   const Tensor last = classifier_->last.infer(no_tape, features);
   const Tensor pooled = Tensor::empty(context, {last.shape()[0], 1, 1, last.shape()[3]});
   ON_DEVICE(global_average_pool, context.stream(), last.view(), pooled.view());

@@ -22,13 +22,13 @@ Upsampler::Upsampler(Context& context, std::string name, int in, int out, float 
 }
 
 Tensor Upsampler::forward(Tape& tape, const std::vector<Tensor>& inputs) {
-  const Tensor z = conv2d_transpose(tape, inputs, conv_.kernel.value, {}, upsampling_geometry());
+  const Tensor z = conv2d_transpose(tape, inputs, conv_.kernel.value, {}, upsampling_geometry(), inputs[0].type());
   return norm_.forward(tape, z, Activation::relu);
 }
 
 Tensor Upsampler::infer(Tape& tape, const std::vector<Tensor>& inputs) const {
-  return conv2d_transpose_inference(tape, inputs, folded_.kernel, folded_.bias, Activation::relu,
-                                    upsampling_geometry());
+  return conv2d_transpose_inference(tape, inputs, folded_.kernel, folded_.bias, Activation::relu, upsampling_geometry(),
+                                    inputs[0].type());
 }
 
 void Upsampler::fold(Context& context) { folded_.assign(context, conv_.kernel.value, 2, norm_); }
@@ -64,16 +64,26 @@ void UNet::initialize(std::uint64_t seed) {
   encoder_.initialize(seed);
   for (const auto& up : upsamplers_) fill_normal(up->kernel().value, 0.02F, seed, up->name());
   fill_glorot_uniform(head_.kernel.value, seed, head_.name());
-  fill_constant(head_.bias.value, 0.0F);
+  head_.bias.value.fill(0.0F);
 }
 
-Tensor UNet::forward(Tape& tape, const Tensor& x) {
+std::vector<Tensor> UNet::head_inputs(Tape& tape, const Tensor& x) {
   const MobileNetV2::Taps taps = encoder_.frozen() ? encoder_.infer(context_, x) : encoder_.forward(tape, x);
   std::vector<Tensor> inputs{taps[kTaps - 1]};
   for (std::size_t k = 0; k < upsamplers_.size(); ++k) {
     inputs = {upsamplers_[k]->forward(tape, inputs), taps[kTaps - 2 - k]};
   }
-  return conv2d_transpose(tape, inputs, head_.kernel.value, head_.bias.value, upsampling_geometry());
+  return inputs;
+}
+
+Tensor UNet::forward(Tape& tape, const Tensor& x) {
+  return conv2d_transpose(tape, head_inputs(tape, x), head_.kernel.value, head_.bias.value, upsampling_geometry(),
+                          ElementType::f32);
+}
+
+LogitsAndGradient UNet::forward_loss(Tape& tape, const Tensor& x, const std::uint8_t* labels, XentCounts* counts) {
+  return conv2d_transpose_loss(tape, head_inputs(tape, x), head_.kernel.value, head_.bias.value, upsampling_geometry(),
+                               labels, counts);
 }
 
 Tensor UNet::infer(const Tensor& x) const {
@@ -84,7 +94,7 @@ Tensor UNet::infer(const Tensor& x) const {
     inputs = {upsamplers_[k]->infer(no_tape, inputs), std::move(taps[kTaps - 2 - k])};
   }
   return conv2d_transpose_inference(no_tape, inputs, head_.kernel.value, head_.bias.value, Activation::none,
-                                    upsampling_geometry());
+                                    upsampling_geometry(), ElementType::f32);
 }
 
 void UNet::fold() {

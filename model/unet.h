@@ -12,6 +12,7 @@
 
 #include "kernels/augment.h"
 #include "layers/batch_norm.h"
+#include "layers/conv_transpose.h"
 #include "model/mobilenet_v2.h"
 
 namespace karyon {
@@ -55,7 +56,10 @@ class UNet final : public Module {
   void initialize(std::uint64_t seed);
 
   /// Training-mode logits of x (NHWC, 3 channels, normalised, sides multiples of 32), same height and width.
+  /// Activations are stored as x is; logits are float.
   Tensor forward(Tape& tape, const Tensor& x);
+  /// The same with the loss and its gradient behind it; parameters as of layers/conv_transpose.h.
+  LogitsAndGradient forward_loss(Tape& tape, const Tensor& x, const std::uint8_t* labels, XentCounts* counts);
   /// Inference through folded weights; fold() must have run since the last change of the weights.
   Tensor infer(const Tensor& x) const;
   void fold();
@@ -70,6 +74,9 @@ class UNet final : public Module {
     Head(Context& context, int in, int classes);
     Parameter kernel, bias;  // HWOI, [O]
   };
+  /// The last upsampler's result and the first tap.
+  std::vector<Tensor> head_inputs(Tape& tape, const Tensor& x);
+
   Context& context_;
   UNetOptions options_;
   MobileNetV2 encoder_;

@@ -16,6 +16,13 @@ void add_common_flags(CommandLine& line, CommonFlags& flags) {
       })
       ->type_name("NAME");
   line.number("--threads", flags.threads, 1, kMostThreads, "CPU threads; by default one for each CPU allowed");
+  line.text("--precision", flags.precision,
+            "fp32, or bf16 on CUDA: activations in 16 bits; sums, statistics, weights and loss stay in 32")
+      ->check([](const std::string& word) {
+        return word == "fp32" || word == "bf16" ? "" : "'" + word + "' is neither fp32 nor bf16";
+      })
+      ->type_name("NAME");
+  line.toggle("tf32", flags.tf32, "In fp32 on CUDA, let the tensor cores round products to TensorFloat-32");
   CLI::Option* quiet = line.app().add_flag("-q,--quiet", flags.quiet, "Warnings and results only");
   line.app().add_flag("-v,--verbose", flags.verbose, "Say more")->excludes(quiet);
 }

@@ -10,8 +10,10 @@
 namespace karyon {
 
 struct CommonFlags {
-  std::string device = "auto";  // for choose_device
-  int threads = 1;              // 1 .. 1024
+  std::string device = "auto";     // for choose_device
+  int threads = 1;                 // 1 .. 1024
+  std::string precision = "fp32";  // or bf16, on CUDA
+  bool tf32 = false;               // let CUDA round products in fp32
   bool quiet = false;
   bool verbose = false;
 

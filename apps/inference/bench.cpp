@@ -2,11 +2,16 @@
 
 #include <chrono>
 #include <numeric>
+#include <optional>
 
+#include "apps/cli/precision.h"
 #include "apps/cli/step_timing.h"
 #include "apps/models/model_file.h"
+#include "engine/graph.h"
 #include "engine/random.h"
 #include "kernels/augment.h"
+#include "kernels/copy.h"
+#include "model/resident_set.h"
 #include "model/unet.h"
 
 namespace karyon {
@@ -38,15 +43,36 @@ std::string bench_inference(Context& context, const InferOptions& options) {
                                    static_cast<std::size_t>(w) * 3);
   RandomStream random(options.seed, Purpose::bench);
   for (std::uint8_t& byte : images) byte = static_cast<std::uint8_t>(random.next_u32());
+  const ResidentSet resident(context, images, {}, h, w);
   std::vector<std::int32_t> order(static_cast<std::size_t>(options.batch_size));
   std::iota(order.begin(), order.end(), 0);
-  const Tensor x = Tensor::empty(context, {options.batch_size, h, w, 3});
+  const Buffer index(context, order.size() * sizeof(std::int32_t));
+  Stream& stream = context.stream();
+  upload(stream, index.as<void>(), order.data(), order.size() * sizeof(std::int32_t));
+  const Tensor x = Tensor::empty(context, {options.batch_size, h, w, 3}, storage_type(options.common.precision));
+  const auto step = [&] {
+    with_type(x.type(), [&]<class T>() {
+      ON_DEVICE_AS((T), augment_images, stream, resident.images(), index.as<std::int32_t>(), nullptr, Normalisation(),
+                   x.view<T>());
+    });
+    unet->infer(x);
+  };
+  std::optional<Graph> graph;
   std::vector<double> seconds;
   for (int k = 0; k < kWarmUpSteps + options.bench_steps; ++k) {
-    if (k == kWarmUpSteps) context.profile().clear();
+    if (k == kWarmUpSteps) {
+      context.profile().clear();
+      if (stream.device().is_cuda() && !context.profile().enabled() && !stream.synchronous()) {
+        graph.emplace(context, step);
+      }
+    }
     const auto start = std::chrono::steady_clock::now();
-    ON_DEVICE(augment_images, context.stream(), images.data(), order.data(), nullptr, Normalisation(), x.view());
-    unet->infer(x);
+    if (graph) {
+      graph->launch();
+    } else {
+      step();
+    }
+    stream.synchronize();
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
     if (k >= kWarmUpSteps) seconds.push_back(elapsed.count());
   }

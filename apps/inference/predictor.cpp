@@ -3,13 +3,16 @@
 #include <algorithm>
 
 #include "apps/models/model_file.h"
+#include "kernels/augment.h"
+#include "kernels/copy.h"
 #include "kernels/resize.h"
 #include "kernels/softmax.h"
+#include "model/resident_set.h"
 
 namespace karyon {
 
-Predictor::Predictor(Context& context, const std::string& model_path)
-    : context_(context), description_(load_checkpoint(model_path)) {
+Predictor::Predictor(Context& context, const std::string& model_path, ElementType type)
+    : context_(context), type_(type), description_(load_checkpoint(model_path)) {
   unet_ = load_unet(context, description_, model_path);
   description_.tensors.clear();
   description_.tensors.shrink_to_fit();
@@ -20,8 +23,15 @@ std::size_t Predictor::pixels() const { return static_cast<std::size_t>(height()
 std::vector<float> Predictor::probabilities(const std::uint8_t* images, std::span<const std::int32_t> indices) {
   const int n = static_cast<int>(indices.size());
   Stream& stream = context_.stream();
-  const Tensor x = Tensor::empty(context_, {n, height(), width(), 3});
-  ON_DEVICE(augment_images, stream, images, indices.data(), nullptr, description_.normalisation, x.view());
+  const std::size_t count = static_cast<std::size_t>(indices.back()) + 1;
+  const ResidentSet resident(context_, {images, count * pixels() * 3}, {}, height(), width());
+  const Buffer index(context_, indices.size_bytes());
+  upload(stream, index.as<void>(), indices.data(), indices.size_bytes());
+  const Tensor x = Tensor::empty(context_, {n, height(), width(), 3}, type_);
+  with_type(type_, [&]<class T>() {
+    ON_DEVICE_AS((T), augment_images, stream, resident.images(), index.as<std::int32_t>(), nullptr,
+                 description_.normalisation, x.view<T>());
+  });
   const Tensor logits = unet_->infer(x);
   ON_DEVICE(softmax, stream, logits.view(), logits.view());
   const std::vector<float> background = logits.to_vector();

@@ -16,10 +16,10 @@ namespace karyon {
 class Predictor {
  public:
   /// Errors of load_checkpoint and load_unet.
-  Predictor(Context& context, const std::string& model_path);
+  Predictor(Context& context, const std::string& model_path, ElementType type);
 
-  /// images: RGB bytes, dense NHWC at the model's size; those at `indices` are computed. Returns, in the order of
-  /// indices, height * width probabilities of any class but background each.
+  /// images: RGB bytes on the host, dense NHWC at the model's size; those at `indices` (ascending) are computed.
+  /// Returns, in the order of indices, height * width probabilities of any class but background each.
   std::vector<float> probabilities(const std::uint8_t* images, std::span<const std::int32_t> indices);
   [[nodiscard]] const Checkpoint& description() const { return description_; }
   /// Of the images it takes.
@@ -32,6 +32,7 @@ class Predictor {
 
  private:
   Context& context_;
+  ElementType type_;        // of activations
   Checkpoint description_;  // without its tensors
   std::unique_ptr<UNet> unet_;
 };

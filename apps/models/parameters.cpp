@@ -45,8 +45,7 @@ void assign_arrays(Module& module, const std::string& prefix, const std::vector<
   for (const auto& [path, array] : by_path) differences += "\n  unexpected " + array->name;
   if (!differences.empty()) throw Error(Exit::bad_data, source + ": the weights do not fit the model:" + differences);
   for (const auto& [parameter, array] : pairs) {
-    std::copy(array->values.begin(), array->values.end(), parameter->value.data());
-    parameter->value.mark_changed();
+    parameter->value.assign(array->values);
   }
 }
 

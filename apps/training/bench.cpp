@@ -2,17 +2,18 @@
 
 #include <chrono>
 
+#include "apps/cli/precision.h"
 #include "apps/cli/step_timing.h"
 #include "apps/data/training_set.h"
-#include "apps/training/batches.h"
 #include "engine/random.h"
-#include "model/training_step.h"
+#include "model/epoch_runner.h"
 
 namespace karyon {
 
 namespace {
 
-constexpr int kWarmUpSteps = 3;
+constexpr int kWarmUpSamples = 3;
+constexpr int kStepsASample = 8;
 
 TrainingSet random_set(const TrainOptions& options) {
   TrainingSet set =
@@ -27,21 +28,27 @@ TrainingSet random_set(const TrainOptions& options) {
 
 std::string bench_training(Context& context, TrainingModel& model, const TrainOptions& options) {
   const TrainingSet set = random_set(options);
-  std::vector<std::int32_t> all(static_cast<std::size_t>(options.batch_size));
-  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::int32_t>(i);
+  const ResidentSet resident(context, set.images, set.labels, set.height, set.width);
+  // An epoch is a sample: one step on the CPU; on CUDA as many as one launch of a graph takes.
+  const int steps = context.stream().device().is_cuda() ? kStepsASample : 1;
+  std::vector<std::int32_t> images;
+  for (int k = 0; k < steps * options.batch_size; ++k) images.push_back(k % options.batch_size);
   AdamSettings settings;
   settings.learning_rate = static_cast<float>(options.learning_rate);
   TrainingStep step(context, *model.unet, settings);
-  Batches batches(context, set, all, options.batch_size, model.description.normalisation);
+  Batches batches(context, resident, images, options.batch_size, model.description.normalisation,
+                  storage_type(options.common.precision));
+  EpochRunner runner(context, step, batches, options.cuda_graph);
   std::vector<double> seconds;
-  for (int k = 0; k < kWarmUpSteps + options.bench_steps; ++k) {
-    if (k == kWarmUpSteps) context.profile().clear();
+  const int samples = kWarmUpSamples + (options.bench_steps + steps - 1) / steps;
+  for (int k = 0; k < samples; ++k) {
+    if (k == kWarmUpSamples) context.profile().clear();
     const auto start = std::chrono::steady_clock::now();
-    const Tensor x = batches.images(0);
-    step.compute_gradients(x, batches.labels(0));
-    step.update();
+    runner.begin(options.seed, static_cast<std::uint32_t>(k));
+    while (!runner.done()) runner.advance();
+    context.stream().synchronize();
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    if (k >= kWarmUpSteps) seconds.push_back(elapsed.count());
+    if (k >= kWarmUpSamples) seconds.push_back(elapsed.count() / steps);
   }
   return step_timing_line(std::move(seconds), options.batch_size);
 }

@@ -17,7 +17,7 @@ struct EpochResult {
   double learning_rate = 0;
   double images_per_second = 0;  // of the training pass
   double wall_seconds = 0;       // since the start of the run
-  double memory_mb = 0;          // the most the process has held
+  double memory_mb = 0;          // the most the process has held; on CUDA, in the device's memory
 };
 
 /// The text of history.csv.

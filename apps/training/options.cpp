@@ -45,6 +45,7 @@ TrainOptions parse_train_options(int argc, const char* const* argv) {
               "Write so many synthetic pictures and their masks into --out, in Kaggle's layout, and stop");
   line.toggle("dry-run", o.dry_run, "Do everything up to the first step, print what was found, and stop");
   line.number("--bench", o.bench_steps, 0, 1000000, "Time so many training steps on random images, and stop");
+  line.toggle("cuda-graph", o.cuda_graph, "On CUDA, capture the step once and launch several at a time");
   add_common_flags(line, o.common);
   line.parse(argc, argv);
 

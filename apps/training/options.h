@@ -32,7 +32,8 @@ struct TrainOptions {
   int synthetic_images = 320;
   int write_synthetic = 0;  // > 0: write so many synthetic pictures into --out and stop
   bool dry_run = false;
-  int bench_steps = 0;  // > 0: time so many steps and stop
+  int bench_steps = 0;     // > 0: time so many steps and stop
+  bool cuda_graph = true;  // on CUDA, several steps a launch
 };
 
 TrainOptions parse_train_options(int argc, const char* const* argv);

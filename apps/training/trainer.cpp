@@ -4,11 +4,11 @@
 #include <cmath>
 #include <cstdio>
 
+#include "apps/cli/precision.h"
 #include "apps/cli/progress_bar.h"
-#include "apps/training/batches.h"
 #include "engine/files.h"
 #include "kernels/check.h"
-#include "model/training_step.h"
+#include "model/epoch_runner.h"
 
 namespace karyon {
 
@@ -25,35 +25,26 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
           (epoch > 1 ? ". The checkpoints of epoch " + std::to_string(epoch - 1) + " and before are untouched" : ""));
 }
 
-Scores train_epoch(TrainingStep& step, Batches& batches, int epoch, const TrainOptions& options, Log& log) {
-  ProgressBar bar(log, "Epoch " + std::to_string(epoch) + "/" + std::to_string(options.epochs), batches.count(),
-                  "steps");
-  XentCounts total;
-  for (int k = 0; k < batches.count(); ++k) {
-    const Tensor x = batches.images(k);
-    const XentCounts counts = step.compute_gradients(x, batches.labels(k));
-    if (!std::isfinite(counts.loss_sum)) {
-      stop_diverged("the loss in epoch " + std::to_string(epoch) + ", step " + std::to_string(k + 1), epoch);
+/// Runs the epoch. On the CPU the bar tells the loss so far, and a loss that is not finite stops it at that step; on
+/// CUDA nothing waits for the device before the epoch's end.
+Scores train_epoch(EpochRunner& runner, int steps, int epoch, bool may_wait, const TrainOptions& options, Log& log) {
+  ProgressBar bar(log, "Epoch " + std::to_string(epoch) + "/" + std::to_string(options.epochs), steps, "steps");
+  runner.begin(options.seed, static_cast<std::uint32_t>(epoch));
+  EpochCounts counts;
+  while (!runner.done()) {
+    for (int queued = runner.advance(); queued > 0; --queued) bar.advance();
+    if (!may_wait && !runner.done()) continue;
+    counts = runner.counts();
+    if (counts.bad_step >= 0) {
+      stop_diverged("the loss in epoch " + std::to_string(epoch) + ", step " + std::to_string(counts.bad_step + 1),
+                    epoch);
     }
-    step.update();
-    accumulate(total, counts);
-    const Scores so_far = scores(total);
+    const Scores so_far = scores(counts.sum);
     char note[64];
     std::snprintf(note, sizeof note, "loss: %.4f - accuracy: %.4f", so_far.loss, so_far.accuracy);
     bar.set_note(note);
-    bar.advance();
   }
-  return scores(total);
-}
-
-Scores evaluate(Context& context, UNet& unet, Batches& batches) {
-  unet.fold();
-  XentCounts total;
-  for (int k = 0; k < batches.count(); ++k) {
-    const Tensor logits = unet.infer(batches.images(k));
-    accumulate(total, softmax_cross_entropy(context, logits, batches.labels(k), false).counts);
-  }
-  return scores(total);
+  return scores(counts.sum);
 }
 
 std::map<std::string, double> named_scores(const EpochResult& r) {
@@ -71,25 +62,29 @@ TrainingResult train(Context& context, TrainingModel& model, const TrainingSet& 
   settings.learning_rate = static_cast<float>(options.learning_rate);
   TrainingStep step(context, *model.unet, settings);
   const Normalisation& normalisation = model.description.normalisation;
-  Batches training(context, set, split.train, options.batch_size, normalisation);
-  Batches validation(context, set, split.validation, options.batch_size, normalisation);
+  const ResidentSet resident(context, set.images, set.labels, set.height, set.width);
+  const bool on_cuda = context.stream().device().is_cuda();
+  const ElementType type = storage_type(options.common.precision);
+  Batches training(context, resident, split.train, options.batch_size, normalisation, type);
+  Batches validation(context, resident, split.validation, options.batch_size, normalisation, type);
+  EpochRunner runner(context, step, training, options.cuda_graph);
   const std::filesystem::path weights = folder.make_folder("weights");
 
   TrainingResult result;
   for (int epoch = 1; epoch <= options.epochs; ++epoch) {
     const Clock::time_point epoch_start = Clock::now();
-    training.shuffle(options.seed, static_cast<std::uint32_t>(epoch));
     EpochResult r;
     r.epoch = epoch;
-    r.train = train_epoch(step, training, epoch, options, log);
+    r.train = train_epoch(runner, training.count(), epoch, !on_cuda, options, log);
     r.images_per_second = static_cast<double>(split.train.size()) / seconds_since(epoch_start);
-    r.validation = evaluate(context, *model.unet, validation);
+    model.unet->fold();
+    r.validation = scores(evaluate(context, *model.unet, validation));
     if (!std::isfinite(r.validation.loss)) {
       stop_diverged("the validation loss in epoch " + std::to_string(epoch), epoch);
     }
     r.learning_rate = static_cast<double>(step.adam().settings().learning_rate);
     r.wall_seconds = seconds_since(start);
-    r.memory_mb = peak_memory_mb();
+    r.memory_mb = on_cuda ? static_cast<double>(context.memory().figures().peak) * 1e-6 : peak_memory_mb();
     result.history.push_back(r);
 
     const bool is_best = epoch == 1 || r.validation.accuracy > result.history[result.best].validation.accuracy;

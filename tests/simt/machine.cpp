@@ -70,6 +70,7 @@ Order first_order() {
 
 struct Machine {
   Order order = first_order();
+  Sabotage sabotage = Sabotage::none;
   std::mt19937 random{20181};  // NOLINT(cert-msc51-cpp): the same shuffle every time
   std::set<std::string> launched;
   std::string kernel = "a kernel without a name";
@@ -271,6 +272,7 @@ std::string bare_name(std::string_view text) {
 
 void set_order(Order order) { machine().order = order; }
 Order order() { return machine().order; }
+void set_sabotage(Sabotage sabotage) { machine().sabotage = sabotage; }
 
 void name_launch(const char* text) { machine().kernel = bare_name(text); }
 std::string launch_name() { return machine().kernel; }
@@ -326,7 +328,9 @@ void* shared_bytes(int id, std::size_t bytes) {
   return array.bytes.get();
 }
 
-void block_barrier(const std::source_location& where) { wait(State::at_barrier, where); }
+void block_barrier(const std::source_location& where) {
+  if (machine().sabotage != Sabotage::barriers) wait(State::at_barrier, where);
+}
 
 void warp_barrier(const std::source_location& where) { wait(State::at_warp, where); }
 
@@ -336,6 +340,10 @@ void warp_exchange(const void* mine, void* theirs, std::size_t bytes, unsigned s
                    const std::source_location& where) {
   Machine& m = machine();
   if (bytes > kLargestExchange) fail_kernel("an exchange of more than 16 bytes");
+  if (m.sabotage == Sabotage::exchanges) {
+    std::memcpy(theirs, mine, bytes);
+    return;
+  }
   auto& buffer = m.warps[m.current / kWarpSize].values[m.fibers[m.current].exchanges++ % 2];
   std::memcpy(buffer[lane()].data(), mine, bytes);
   wait(State::at_warp, where);

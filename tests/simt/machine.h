@@ -43,6 +43,11 @@ constexpr unsigned kWarpSize = 32;
 void set_order(Order order);
 Order order();
 
+/// What the machine leaves out on purpose, to see that the tests notice: every barrier of a block, or every exchange
+/// between lanes (each gets its own value back).
+enum class Sabotage : std::uint8_t { none, barriers, exchanges };
+void set_sabotage(Sabotage sabotage);
+
 /// The source text of the next kernel, for faults and for launched_kernels().
 void name_launch(const char* text);
 std::string launch_name();

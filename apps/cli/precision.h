@@ -1,0 +1,21 @@
+// What numbers a run computes with.
+// Invariant: fp32 means float32 throughout, products included, unless --tf32 lets CUDA's tensor cores round them; bf16
+// stores activations in 16 bits, on CUDA alone, with sums, statistics, master weights and loss in float32.
+#pragma once
+
+#include <string>
+
+#include "kernels/stream.h"
+#include "kernels/view.h"
+
+namespace karyon {
+
+struct CommonFlags;
+
+/// "fp32" or "bf16".
+ElementType storage_type(const std::string& precision);
+
+/// Sets the stream up for the flags. Error usage for bf16 or --tf32 on the CPU.
+void set_precision(const CommonFlags& flags, Stream& stream);
+
+}  // namespace karyon

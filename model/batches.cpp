@@ -1,0 +1,81 @@
+#include "model/batches.h"
+
+#include <algorithm>
+
+#include "engine/random.h"
+#include "kernels/check.h"
+#include "kernels/copy.h"
+#include "kernels/step_window.h"
+
+namespace karyon {
+
+namespace {
+
+std::size_t pixels(const ResidentSet& set) {
+  return static_cast<std::size_t>(set.height()) * static_cast<std::size_t>(set.width());
+}
+
+}  // namespace
+
+Batches::Batches(Context& context, const ResidentSet& set, std::span<const std::int32_t> indices, int batch_size,
+                 const Normalisation& normalisation, ElementType type)
+    : context_(context),
+      set_(set),
+      order_(indices.begin(), indices.end()),
+      batch_size_(std::min<int>(batch_size, static_cast<int>(order_.size()))),
+      normalisation_(normalisation),
+      full_(Tensor::empty(context, {batch_size_, set.height(), set.width(), 3}, type)),
+      labels_(context, static_cast<std::size_t>(batch_size_) * pixels(set)),
+      epoch_order_(context, order_.size() * sizeof(std::int32_t)),
+      epoch_flips_(context, order_.size()),
+      epoch_rates_(Tensor::zeros(context, {count()})),
+      position_(context, sizeof(std::int32_t)),
+      index_(context, static_cast<std::size_t>(batch_size_) * sizeof(std::int32_t)),
+      flips_(context, static_cast<std::size_t>(batch_size_)),
+      rate_(Tensor::zeros(context, {1})) {}
+
+void Batches::begin(std::span<const std::int32_t> order, std::span<const std::uint8_t> flips,
+                    std::span<const float> rates) {
+  const Stream& stream = context_.stream();
+  upload(stream, epoch_order_.as<void>(), order.data(), order.size_bytes());
+  upload(stream, epoch_flips_.as<void>(), flips.data(), flips.size_bytes());
+  if (!rates.empty()) epoch_rates_.assign(rates);
+  clear(stream, position_.as<void>(), sizeof(std::int32_t));
+}
+
+void Batches::begin_training(std::uint64_t seed, std::uint32_t epoch, std::span<const float> rates) {
+  KARYON_CHECK(static_cast<int>(rates.size()) == count(), "a step size for every batch");
+  const auto permutation =
+      RandomStream(seed, Purpose::shuffle, epoch).permutation(static_cast<std::int32_t>(order_.size()));
+  std::vector<std::int32_t> order(order_.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = order_[static_cast<std::size_t>(permutation[i])];
+  std::vector<std::uint8_t> flips(order_.size());
+  RandomStream random(seed, Purpose::flips, epoch);
+  for (std::uint8_t& f : flips) f = static_cast<std::uint8_t>(random.below(4));
+  begin(order, flips, rates);
+}
+
+void Batches::begin_in_order() { begin(order_, std::vector<std::uint8_t>(order_.size(), 0), {}); }
+
+int Batches::count() const { return (static_cast<int>(order_.size()) + batch_size_ - 1) / batch_size_; }
+
+int Batches::size(int k) const { return std::min(batch_size_, static_cast<int>(order_.size()) - k * batch_size_); }
+
+Batches::Batch Batches::next(int images) {
+  const ProfileScope scope(context_.profile(), "augment");
+  Stream& stream = context_.stream();
+  auto* index = index_.as<std::int32_t>();
+  auto* flips = flips_.as<std::uint8_t>();
+  auto* labels = labels_.as<std::uint8_t>();
+  ON_DEVICE(next_step, stream, epoch_order_.as<std::int32_t>(), epoch_flips_.as<std::uint8_t>(), epoch_rates_.data(),
+            images, batch_size_, position_.as<std::int32_t>(), index, flips, rate_.data());
+  const Tensor x = full_.slice(0, {images, set_.height(), set_.width(), 3});
+  with_type(x.type(), [&]<class T>() {
+    ON_DEVICE_AS((T), augment_images, stream, set_.images(), index, flips, normalisation_, x.view<T>());
+  });
+  x.mark_changed();
+  ON_DEVICE(augment_labels, stream, set_.labels(), index, flips, images, set_.height(), set_.width(), labels);
+  return {x, labels, rate_.data()};
+}
+
+}  // namespace karyon

@@ -1,0 +1,61 @@
+// Batches out of the resident data set: shuffled and flipped for training, in order for validation.
+// Invariant: what epoch e sees is a function of (seed, e) and the indices alone. An epoch's order, flips and step sizes
+// lie in device memory, and so does the position in them: making a batch is the same work each time, with nothing from
+// the host, and can be captured.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "engine/tensor.h"
+#include "kernels/augment.h"
+#include "model/resident_set.h"
+
+namespace karyon {
+
+class Batches {
+ public:
+  /// Images `indices` of `set`, `batch_size` at a time; the last batch may be smaller. `set` must outlive this. x is
+  /// stored as `type`.
+  Batches(Context& context, const ResidentSet& set, std::span<const std::int32_t> indices, int batch_size,
+          const Normalisation& normalisation, ElementType type);
+
+  /// Begins an epoch of training: a new order and new flips (left-right and up-down, each with probability 1/2, for
+  /// each image); rates: Adam's step sizes, one a batch.
+  void begin_training(std::uint64_t seed, std::uint32_t epoch, std::span<const float> rates);
+  /// Begins with the first batch: the indices' own order, no flips.
+  void begin_in_order();
+
+  [[nodiscard]] int count() const;
+  /// Images in batch k.
+  [[nodiscard]] int size(int k) const;
+  /// Batches of full size.
+  [[nodiscard]] int full_batches() const { return static_cast<int>(order_.size()) / batch_size_; }
+  [[nodiscard]] int batch_size() const { return batch_size_; }
+
+  struct Batch {
+    Tensor x;                    // NHWC
+    const std::uint8_t* labels;  // NHW
+    const float* rate;           // the step size
+  };
+  /// Queues the making of the next batch, which has `images` images. It stays until the next call.
+  Batch next(int images);
+
+ private:
+  void begin(std::span<const std::int32_t> order, std::span<const std::uint8_t> flips, std::span<const float> rates);
+
+  Context& context_;
+  const ResidentSet& set_;
+  std::vector<std::int32_t> order_;
+  int batch_size_;
+  Normalisation normalisation_;
+  Tensor full_;  // for a whole batch; a smaller one is a part of it
+  Buffer labels_;
+  Buffer epoch_order_, epoch_flips_;  // of all images
+  Tensor epoch_rates_;                // of all batches
+  Buffer position_, index_, flips_;   // of the next batch
+  Tensor rate_;
+};
+
+}  // namespace karyon

@@ -8,7 +8,7 @@
 
 namespace karyon {
 
-void upload(const Stream& stream, void* device, const void* host, std::size_t bytes) {
+void upload([[maybe_unused]] const Stream& stream, void* device, const void* host, std::size_t bytes) {
   if (bytes == 0) return;
 #if KARYON_WITH_CUDA
   if (stream.device().is_cuda()) {
@@ -19,7 +19,7 @@ void upload(const Stream& stream, void* device, const void* host, std::size_t by
   std::memcpy(device, host, bytes);
 }
 
-void download(const Stream& stream, void* host, const void* device, std::size_t bytes) {
+void download([[maybe_unused]] const Stream& stream, void* host, const void* device, std::size_t bytes) {
   if (bytes == 0) return;
 #if KARYON_WITH_CUDA
   if (stream.device().is_cuda()) {
@@ -30,7 +30,7 @@ void download(const Stream& stream, void* host, const void* device, std::size_t 
   std::memcpy(host, device, bytes);
 }
 
-void copy_on_device(const Stream& stream, void* to, const void* from, std::size_t bytes) {
+void copy_on_device([[maybe_unused]] const Stream& stream, void* to, const void* from, std::size_t bytes) {
   if (bytes == 0) return;
 #if KARYON_WITH_CUDA
   if (stream.device().is_cuda()) {
@@ -40,7 +40,7 @@ void copy_on_device(const Stream& stream, void* to, const void* from, std::size_
   std::memmove(to, from, bytes);
 }
 
-void clear(const Stream& stream, void* device, std::size_t bytes) {
+void clear([[maybe_unused]] const Stream& stream, void* device, std::size_t bytes) {
   if (bytes == 0) return;
 #if KARYON_WITH_CUDA
   if (stream.device().is_cuda()) return CUDA_CHECK(cudaMemsetAsync(device, 0, bytes, stream.cuda()));

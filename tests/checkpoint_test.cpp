@@ -250,7 +250,7 @@ TEST_F(CheckpointFile, WeightsThatAreNotFiniteAreNeitherSavedNorLoaded) {
 TEST_F(CheckpointFile, TensorsOfAnotherTypeAreRefused) {
   const Bytes data(8);
   metadata["sha256"] = sha256_hex(data);
-  const std::vector<SafetensorsTensor> tensors{{"head/bias", ElementType::f64, {1}, data}};
+  const std::vector<SafetensorsTensor> tensors{{"head/bias", ArchiveType::f64, {1}, data}};
   expect_refused(encode_safetensors(tensors, metadata), "\"head/bias\" has dtype F64, expected F32");
 }
 

@@ -38,7 +38,7 @@ int run(const std::string& weights_path, const std::string& taps_path) {
   const EncoderWeights weights = load_encoder_weights(weights_path);
   const SafetensorsFile file(std::filesystem::path{taps_path});
   const ArchiveEntry* images = file.find("images_uint8_nhwc");
-  if (images == nullptr || images->type != ElementType::u8 || images->shape.size() != 4 || images->shape[3] != 3 ||
+  if (images == nullptr || images->type != ArchiveType::u8 || images->shape.size() != 4 || images->shape[3] != 3 ||
       images->count() == 0) {
     throw Error(Exit::bad_data, taps_path + ": expected images_uint8_nhwc, uint8 of shape [n, h, w, 3]");
   }

@@ -29,7 +29,7 @@ class EncoderParity : public ::testing::Test {
     for (const auto& [name, tap] : encoder_taps(context, weights, weights_, images, 2, 33, 45)) {
       whole_.add(name, {tap.shape().begin(), tap.shape().end()}, tap.to_vector());
     }
-    whole_.tensors["images_uint8_nhwc"] = {ElementType::u8, {2, 33, 45, 3}, images};
+    whole_.tensors["images_uint8_nhwc"] = {ArchiveType::u8, {2, 33, 45, 3}, images};
   }
   Finished run(const ParityFile& file) {
     file.write(taps_);
@@ -58,7 +58,7 @@ TEST_F(EncoderParity, ATapMayBeLeftOut) {
 
 TEST_F(EncoderParity, SeesOneValueMoved) {
   for (const auto& [name, tensor] : whole_.tensors) {
-    if (tensor.type != ElementType::f32) continue;
+    if (tensor.type != ArchiveType::f32) continue;
     ParityFile file = whole_;
     file.move(name, 17);
     const Finished finished = run(file);
@@ -79,7 +79,7 @@ TEST_F(EncoderParity, RefusesWhatItCannotCompare) {
   file.tensors.erase("images_uint8_nhwc");
   expect_bad(file, "images_uint8_nhwc");
   file = whole_;
-  file.tensors["images_uint8_nhwc"] = {ElementType::u8, {0, 33, 45, 3}, {}};
+  file.tensors["images_uint8_nhwc"] = {ArchiveType::u8, {0, 33, 45, 3}, {}};
   expect_bad(file, "images_uint8_nhwc");
   file = {};
   file.tensors["images_uint8_nhwc"] = whole_.tensors.at("images_uint8_nhwc");

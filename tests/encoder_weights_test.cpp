@@ -71,7 +71,7 @@ class SlimFile {
     std::vector<SafetensorsTensor> tensors;
     for (const NamedArray& array : arrays) {
       tensors.push_back({array.name,
-                         ElementType::f32,
+                         ArchiveType::f32,
                          array.shape,
                          {reinterpret_cast<const std::uint8_t*>(array.values.data()), array.values.size() * 4}});
     }
@@ -236,7 +236,7 @@ TEST(EncoderWeights, IntegersAreADifference) {
   std::vector<SafetensorsTensor> tensors;
   for (const NamedArray& array : file.arrays) {
     tensors.push_back({array.name,
-                       tensors.size() == 1 ? ElementType::i32 : ElementType::f32,
+                       tensors.size() == 1 ? ArchiveType::i32 : ArchiveType::f32,
                        array.shape,
                        {reinterpret_cast<const std::uint8_t*>(array.values.data()), array.values.size() * 4}});
   }

@@ -420,7 +420,7 @@ TEST_F(InferUnet, RefusesModelsThatAreNone) {
   put(dir / "nothing", {});
   const float zero = 0;
   const std::vector<SafetensorsTensor> foreign{
-      {"w", ElementType::f32, {1}, {reinterpret_cast<const std::uint8_t*>(&zero), 4}}};
+      {"w", ArchiveType::f32, {1}, {reinterpret_cast<const std::uint8_t*>(&zero), 4}}};
   put(dir / "foreign", encode_safetensors(foreign, {}));
   fs::create_directory(dir / "folder");
   const Words before = tree(dir.path());

@@ -44,8 +44,8 @@ ParityFile small_file(bool finetuned) {
     }
   }
   file.metadata = {{"alpha", "0.35"}, {"decoder_filters", "8,8,8,8"}};
-  file.tensors["images_uint8_nhwc"] = {ElementType::u8, {2, 2, 32, 64, 3}, r.images};
-  file.tensors["masks_uint8"] = {ElementType::u8, {2, 2, 32, 64}, r.masks};
+  file.tensors["images_uint8_nhwc"] = {ArchiveType::u8, {2, 2, 32, 64, 3}, r.images};
+  file.tensors["masks_uint8"] = {ArchiveType::u8, {2, 2, 32, 64}, r.masks};
   for (const auto& [name, tensor] : replay_training(r, FirstUpdate::own, no_rounding(r), r.steps)) {
     file.add(name, {tensor.shape.begin(), tensor.shape.end()}, tensor.values);
   }
@@ -161,7 +161,7 @@ TEST_P(KerasParityShared, Agrees) {
   EXPECT_EQ(finished.status, 0) << finished.out << finished.err;
   std::size_t results = 0;
   for (const auto& [name, tensor] : ParityFile::read(path_).tensors) {
-    results += tensor.type == ElementType::f32 && !name.starts_with("init/") ? 1 : 0;
+    results += tensor.type == ArchiveType::f32 && !name.starts_with("init/") ? 1 : 0;
   }
   EXPECT_NE(finished.out.find(std::to_string(results) + " tensors compared: equal"), std::string::npos) << finished.out;
 }

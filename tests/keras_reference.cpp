@@ -49,7 +49,7 @@ std::array<int, kUpsamplers> parse_filters(const std::string& text, const std::s
 
 void read_inputs(const SafetensorsFile& file, KerasReference& r) {
   const ArchiveEntry *images = file.find("images_uint8_nhwc"), *masks = file.find("masks_uint8");
-  if (images == nullptr || masks == nullptr || images->type != ElementType::u8 || masks->type != ElementType::u8 ||
+  if (images == nullptr || masks == nullptr || images->type != ArchiveType::u8 || masks->type != ArchiveType::u8 ||
       images->shape.size() != 5 || masks->shape.size() != 4 || images->shape[4] != 3 ||
       !std::equal(masks->shape.begin(), masks->shape.end(), images->shape.begin())) {
     throw Error(Exit::bad_data, r.source +

@@ -24,7 +24,7 @@ inline std::filesystem::path shared_folder() {
 /// A safetensors file in memory.
 struct ParityFile {
   struct Tensor {
-    ElementType type = ElementType::f32;
+    ArchiveType type = ArchiveType::f32;
     std::vector<std::int64_t> shape;
     std::vector<std::uint8_t> bytes;
   };
@@ -47,7 +47,7 @@ struct ParityFile {
   }
   void add(const std::string& name, const std::vector<std::int64_t>& shape, const std::vector<float>& values) {
     Tensor& tensor =
-        tensors[name] = {ElementType::f32, shape, std::vector<std::uint8_t>(values.size() * sizeof(float))};
+        tensors[name] = {ArchiveType::f32, shape, std::vector<std::uint8_t>(values.size() * sizeof(float))};
     std::memcpy(tensor.bytes.data(), values.data(), tensor.bytes.size());
   }
   /// Moves one value by 1% of its tensor's range.

@@ -167,7 +167,7 @@ TEST(Safetensors, ReadsWhatTheFormatAllows) {
 
 TEST(Safetensors, WritesTheBytesOfTheFormat) {
   const Bytes data{7, 8};
-  const std::vector<SafetensorsTensor> tensors{{"z", ElementType::u8, {2}, data}, {"a", ElementType::i8, {0}, {}}};
+  const std::vector<SafetensorsTensor> tensors{{"z", ArchiveType::u8, {2}, data}, {"a", ArchiveType::i8, {0}, {}}};
   const Bytes file = encode_safetensors(tensors, {{"k", "v"}, {"b", "w"}});
   const std::string header = R"({"__metadata__":{"b":"w","k":"v"},"z":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},)"
                              R"("a":{"dtype":"I8","shape":[0],"data_offsets":[2,2]}})";
@@ -184,11 +184,11 @@ TEST(Safetensors, EveryTypeReadsBackFromAFile) {
   const Bytes i64 = bytes_of<std::int64_t>({-5, INT64_MAX});
   const Bytes eight = bytes_of<std::uint8_t>({0, 1});
   const std::vector<SafetensorsTensor> tensors{
-      {"eight", ElementType::u8, {2, 1}, eight}, {"bool", ElementType::boolean, {2}, eight},
-      {"f64", ElementType::f64, {2}, f64},       {"f32", ElementType::f32, {1, 3}, f32},
-      {"f16", ElementType::f16, {7}, f16},       {"bf16", ElementType::bf16, {3}, bf16},
-      {"i64", ElementType::i64, {2}, i64},       {"i32", ElementType::i32, {4}, i64},
-      {"i16", ElementType::i16, {8}, i64},       {"i8", ElementType::i8, {16}, i64}};
+      {"eight", ArchiveType::u8, {2, 1}, eight}, {"bool", ArchiveType::boolean, {2}, eight},
+      {"f64", ArchiveType::f64, {2}, f64},       {"f32", ArchiveType::f32, {1, 3}, f32},
+      {"f16", ArchiveType::f16, {7}, f16},       {"bf16", ArchiveType::bf16, {3}, bf16},
+      {"i64", ArchiveType::i64, {2}, i64},       {"i32", ArchiveType::i32, {4}, i64},
+      {"i16", ArchiveType::i16, {8}, i64},       {"i8", ArchiveType::i8, {16}, i64}};
   const TempDir dir;
   write_file(dir / "t", encode_safetensors(tensors, {}));
   const SafetensorsFile file(dir / "t");
@@ -215,18 +215,18 @@ TEST(Safetensors, WriterRefusesWhatWouldNotReadBack) {
   const auto expect_refused = [](const Tensors& tensors, const std::map<std::string, std::string>& metadata) {
     error_of(Exit::internal, [&] { encode_safetensors(tensors, metadata); });
   };
-  expect_refused({{"a", ElementType::u8, {2}, two}, {"a", ElementType::u8, {2}, two}}, {});
-  expect_refused({{"a", ElementType::u8, {3}, two}}, {});
-  expect_refused({{"__metadata__", ElementType::u8, {2}, two}}, {});
-  expect_refused({{"\xff", ElementType::u8, {2}, two}}, {});
+  expect_refused({{"a", ArchiveType::u8, {2}, two}, {"a", ArchiveType::u8, {2}, two}}, {});
+  expect_refused({{"a", ArchiveType::u8, {3}, two}}, {});
+  expect_refused({{"__metadata__", ArchiveType::u8, {2}, two}}, {});
+  expect_refused({{"\xff", ArchiveType::u8, {2}, two}}, {});
   expect_refused({}, {{"k", "\xff"}});
 }
 
 Bytes small_file() {
   const Bytes data = bytes_of<float>({1, 2, 3, 4, 5, 6});
   const std::span<const std::uint8_t> all(data);
-  return encode_safetensors(std::vector<SafetensorsTensor>{{"one/kernel", ElementType::f32, {2, 2}, all.first(16)},
-                                                           {"two", ElementType::u8, {8}, all.last(8)}},
+  return encode_safetensors(std::vector<SafetensorsTensor>{{"one/kernel", ArchiveType::f32, {2, 2}, all.first(16)},
+                                                           {"two", ArchiveType::u8, {8}, all.last(8)}},
                             {{"format", "1"}, {"text", "\xc3\xa9"}});
 }
 

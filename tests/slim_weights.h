@@ -24,7 +24,7 @@ inline std::vector<std::uint8_t> slim_weights(double width, std::uint64_t seed) 
     for (const std::int64_t extent : shape) count *= static_cast<std::size_t>(extent);
     std::vector<float>& numbers = values.emplace_back(count);
     for (float& number : numbers) number = scale * random.normal();
-    tensors.push_back({name, ElementType::f32, shape, {}});
+    tensors.push_back({name, ArchiveType::f32, shape, {}});
   };
   for (const EncoderConv& conv : mobilenet_v2_convs(width)) {
     const bool depthwise = conv.role == ConvRole::depthwise;

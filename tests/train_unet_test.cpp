@@ -489,7 +489,7 @@ TEST(TrainUnet, RefusesBadEncoderWeights) {
   put(dir / "folder/file", to_bytes("x"));
   const float numbers[4] = {};
   const auto tensor = [&](const std::string& name) {
-    return SafetensorsTensor{name, ElementType::f32, {4}, {reinterpret_cast<const std::uint8_t*>(numbers), 16}};
+    return SafetensorsTensor{name, ArchiveType::f32, {4}, {reinterpret_cast<const std::uint8_t*>(numbers), 16}};
   };
   put(dir / "stranger", encode_safetensors(std::vector{tensor("features.0.0.weight")}, {}));
   put(dir / "shape", encode_safetensors(std::vector{tensor("MobilenetV2/Conv/weights")}, {}));

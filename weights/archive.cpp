@@ -45,21 +45,21 @@ std::vector<float> convert(const std::vector<std::uint8_t>& bytes, Convert to_fl
 
 }  // namespace
 
-std::size_t element_size(ElementType type) {
+std::size_t element_size(ArchiveType type) {
   switch (type) {
-    case ElementType::f64:
-    case ElementType::i64:
+    case ArchiveType::f64:
+    case ArchiveType::i64:
       return 8;
-    case ElementType::f32:
-    case ElementType::i32:
+    case ArchiveType::f32:
+    case ArchiveType::i32:
       return 4;
-    case ElementType::f16:
-    case ElementType::bf16:
-    case ElementType::i16:
+    case ArchiveType::f16:
+    case ArchiveType::bf16:
+    case ArchiveType::i16:
       return 2;
-    case ElementType::i8:
-    case ElementType::u8:
-    case ElementType::boolean:
+    case ArchiveType::i8:
+    case ArchiveType::u8:
+    case ArchiveType::boolean:
       return 1;
   }
   KARYON_CHECK(false, "unknown element type");
@@ -79,13 +79,13 @@ const ArchiveEntry* Archive::find(const std::string& name) const {
 std::vector<float> Archive::read_floats(const std::string& name) const {
   const std::vector<std::uint8_t> bytes = read(name);
   switch (find(name)->type) {
-    case ElementType::f64:
+    case ArchiveType::f64:
       return convert<double>(bytes, [](double value) { return static_cast<float>(value); });
-    case ElementType::f32:
+    case ArchiveType::f32:
       return convert<float>(bytes, [](float value) { return value; });
-    case ElementType::f16:
+    case ArchiveType::f16:
       return convert<std::uint16_t>(bytes, half_to_float);
-    case ElementType::bf16:
+    case ArchiveType::bf16:
       return convert<std::uint16_t>(bytes, bfloat_to_float);
     default:
       throw Error(Exit::bad_data, "tensor '" + name + "' holds integers, expected floating point");

@@ -11,14 +11,14 @@
 
 namespace karyon {
 
-enum class ElementType : std::uint8_t { f64, f32, f16, bf16, i64, i32, i16, i8, u8, boolean };
+enum class ArchiveType : std::uint8_t { f64, f32, f16, bf16, i64, i32, i16, i8, u8, boolean };
 
 /// Bytes of one element.
-std::size_t element_size(ElementType type);
+std::size_t element_size(ArchiveType type);
 
 struct ArchiveEntry {
   std::string name;
-  ElementType type = ElementType::f32;
+  ArchiveType type = ArchiveType::f32;
   std::vector<std::int64_t> shape;
   [[nodiscard]] std::int64_t count() const;  // product of the shape; 1 for a scalar
 };

@@ -188,7 +188,7 @@ std::vector<std::uint8_t> encode_checkpoint(const Checkpoint& checkpoint) {
   for (const NamedArray& array : checkpoint.tensors) {
     const std::string unfit = unfit_value(array, kNoLimit);
     if (!unfit.empty()) throw Error(Exit::diverged, "the checkpoint is not saved: " + unfit);
-    tensors.push_back({array.name, ElementType::f32, array.shape, bytes_of(array)});
+    tensors.push_back({array.name, ArchiveType::f32, array.shape, bytes_of(array)});
     sha.update(tensors.back().bytes);
   }
   metadata.emplace("sha256", sha.hex());
@@ -206,7 +206,7 @@ Checkpoint decode_checkpoint(std::vector<std::uint8_t> bytes, const std::string&
   }
   Checkpoint checkpoint = checkpoint_of(file.metadata(), source);
   for (const ArchiveEntry& entry : file.entries()) {
-    if (entry.type != ElementType::f32) {
+    if (entry.type != ArchiveType::f32) {
       throw Error(Exit::bad_data, source + ": tensor " + printable(entry.name) + " has dtype " +
                                       std::string(dtype_name(entry.type)) + ", expected F32");
     }

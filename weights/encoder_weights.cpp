@@ -105,8 +105,8 @@ double width_of(const Archive& archive, const EncoderFamily& family) {
   return best;
 }
 
-bool is_floating(ElementType type) {
-  return type == ElementType::f64 || type == ElementType::f32 || type == ElementType::f16 || type == ElementType::bf16;
+bool is_floating(ArchiveType type) {
+  return type == ArchiveType::f64 || type == ArchiveType::f32 || type == ArchiveType::f16 || type == ArchiveType::bf16;
 }
 
 /// Collects what differs between a file and its family.

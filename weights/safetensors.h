@@ -1,7 +1,7 @@
 // The safetensors container: 8 bytes of header length, a JSON header, the tensors' bytes back to back.
 // Invariant: a file that parses keeps every rule of the format (header at most 100 MB, no name twice, shapes, types and
 // ranges agree, the ranges cover the data without hole or overlap); nothing is guessed or repaired. Types are those of
-// ElementType; unsigned integers above 8 bits and 8-bit floats are refused by name.
+// ArchiveType; unsigned integers above 8 bits and 8-bit floats are refused by name.
 #pragma once
 
 #include <filesystem>
@@ -39,7 +39,7 @@ class SafetensorsFile final : public Archive {
 /// A tensor to be written; `bytes` are row-major, little-endian, and as many as type and shape ask for.
 struct SafetensorsTensor {
   std::string name;
-  ElementType type = ElementType::f32;
+  ArchiveType type = ArchiveType::f32;
   std::vector<std::int64_t> shape;
   std::span<const std::uint8_t> bytes;
 };

@@ -16,16 +16,16 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::array<std::pair<std::string_view, ElementType>, 10> kTypes{{{"F64", ElementType::f64},
-                                                                           {"F32", ElementType::f32},
-                                                                           {"F16", ElementType::f16},
-                                                                           {"BF16", ElementType::bf16},
-                                                                           {"I64", ElementType::i64},
-                                                                           {"I32", ElementType::i32},
-                                                                           {"I16", ElementType::i16},
-                                                                           {"I8", ElementType::i8},
-                                                                           {"U8", ElementType::u8},
-                                                                           {"BOOL", ElementType::boolean}}};
+constexpr std::array<std::pair<std::string_view, ArchiveType>, 10> kTypes{{{"F64", ArchiveType::f64},
+                                                                           {"F32", ArchiveType::f32},
+                                                                           {"F16", ArchiveType::f16},
+                                                                           {"BF16", ArchiveType::bf16},
+                                                                           {"I64", ArchiveType::i64},
+                                                                           {"I32", ArchiveType::i32},
+                                                                           {"I16", ArchiveType::i16},
+                                                                           {"I8", ArchiveType::i8},
+                                                                           {"U8", ArchiveType::u8},
+                                                                           {"BOOL", ArchiveType::boolean}}};
 
 constexpr std::uint64_t kLargest = std::uint64_t{1} << 53;  // beyond it a JSON number may have lost digits
 
@@ -105,7 +105,7 @@ class Handler final : public nlohmann::json_sax<Json> {
     if (place_ == Place::metadata) {
       header_.metadata.emplace(field_, text);
     } else if (place_ == Place::tensor && field_ == "dtype") {
-      const std::optional<ElementType> type = element_type_of(text);
+      const std::optional<ArchiveType> type = element_type_of(text);
       if (!type) fail("tensor " + printable(name_) + " has the unknown dtype " + printable(text));
       header_.tensors.back().entry.type = *type;
     } else {
@@ -181,14 +181,14 @@ class Handler final : public nlohmann::json_sax<Json> {
 
 }  // namespace
 
-std::optional<ElementType> element_type_of(std::string_view dtype) {
+std::optional<ArchiveType> element_type_of(std::string_view dtype) {
   for (const auto& [name, type] : kTypes) {
     if (name == dtype) return type;
   }
   return std::nullopt;
 }
 
-std::string_view dtype_name(ElementType type) {
+std::string_view dtype_name(ArchiveType type) {
   for (const auto& [name, candidate] : kTypes) {
     if (candidate == type) return name;
   }

@@ -29,8 +29,8 @@ struct SafetensorsHeader {
 SafetensorsHeader parse_safetensors_header(std::string_view json, const std::string& source);
 
 /// "F32" and the like; nullopt for a type that Karyon does not have.
-std::optional<ElementType> element_type_of(std::string_view dtype);
-std::string_view dtype_name(ElementType type);
+std::optional<ArchiveType> element_type_of(std::string_view dtype);
+std::string_view dtype_name(ArchiveType type);
 
 /// A name out of a file, fit for a message: quoted, control characters escaped, at most 80 characters.
 std::string printable(const std::string& name);

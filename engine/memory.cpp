@@ -114,9 +114,11 @@ void Allocator::trim() noexcept {
 
 void Allocator::trim_locked() noexcept {
   if (pool_begun_) return;
-  for (const auto& [size, block] : free_) device_release(block);
+  for (const auto& [size, block] : free_) {
+    device_release(block);
+    figures_.cached -= size;
+  }
   free_.clear();
-  figures_.cached = 0;
 }
 
 void Allocator::begin_pool() {

@@ -20,7 +20,7 @@ namespace karyon {
 
 struct MemoryFigures {
   std::size_t active = 0;                // bytes in blocks handed out
-  std::size_t cached = 0;                // bytes in blocks kept for reuse
+  std::size_t cached = 0;                // bytes in blocks kept for reuse, those of pools among them
   std::size_t peak = 0;                  // the most that active ever was
   std::uint64_t device_allocations = 0;  // how often the device itself was asked
 };

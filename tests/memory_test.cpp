@@ -103,6 +103,22 @@ TEST_F(Memory, TheSameStepAgainAsksTheDeviceForNothing) {
   EXPECT_EQ(memory_.figures().device_allocations, first);
 }
 
+TEST_F(Memory, APoolKeepsItsBlocksToItself) {
+  void* of_the_step = take(4 * kKiB);
+  memory_.release(of_the_step);
+  memory_.begin_pool();
+  EXPECT_EQ(take(4 * kKiB), of_the_step) << "what is captured takes the step's blocks";
+  memory_.trim();
+  memory_.release(of_the_step);
+  const std::vector<void*> pool = memory_.end_pool();
+  EXPECT_EQ(pool, std::vector<void*>{of_the_step});
+  EXPECT_NE(take(4 * kKiB), of_the_step);
+  memory_.trim();
+  EXPECT_EQ(memory_.figures().cached, 4 * kKiB) << "its blocks do not go back to the device";
+  memory_.release_pool(pool);
+  EXPECT_EQ(take(4 * kKiB), of_the_step);
+}
+
 TEST_F(Memory, ReleasingTwiceOrNothingOrAStrangerIsIgnored) {
   int stranger = 0;
   void* block = take(kKiB);

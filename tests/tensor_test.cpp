@@ -94,7 +94,8 @@ TEST(Adam, LeavesAnEmptyBlockAlone) {
 }
 
 TEST(Profile, CountsOnlyWhenEnabled) {
-  Profile profile;
+  Context context({}, 1);
+  Profile& profile = context.profile();
   { const ProfileScope scope(profile, "off"); }
   profile.enable(true);
   { const ProfileScope scope(profile, "on", 1e9); }

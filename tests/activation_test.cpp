@@ -31,7 +31,7 @@ Array arguments(const Shape& shape, std::uint32_t item) {
   for (double& v : x.values) v *= 4;
   const double kinks[] = {0.0, -0.0, 6.0, static_cast<double>(std::nextafter(6.0F, 0.0F)), 1e-30, -1e-30};
   for (std::size_t i = 0; i < x.values.size() && i < std::size(kinks); ++i) x.values[i] = kinks[i];
-  for (double& v : x.values) v = static_cast<double>(static_cast<float>(v));
+  for (double& v : x.values) v = as_stored(v);
   return x;
 }
 
@@ -81,55 +81,78 @@ TEST(ActivationReference, GradientsAgreeWithDifferences) {
   }
 }
 
+constexpr Element kStored = Element::activation;
+
+OpCase forward(const ActivationCase& c, Activation act) {
+  const Array x = arguments(c.shape, 0);
+  return {.name = text(act) + " " + text(c.shape),
+          .arguments = {input("x", x, c.in, kStored), output("y", c.shape, forward_values(x, act), c.out, kStored)},
+          .run = [act](Stream& stream, Arguments& a) {
+            with_type(a.type("x"), [&]<class T>() {
+              ON_DEVICE_AS((T), activation_forward, stream, a.view<T>("x"), act, a.view<T>("y"));
+            });
+          }};
+}
+
+OpCase forward_in_place(const ActivationCase& c, Activation act) {
+  const Array x = arguments(c.shape, 0);
+  return {.name = text(act) + " in place " + text(c.shape),
+          .arguments = {in_place("y", x, forward_values(x, act), c.in, kStored)},
+          .run = [act](Stream& stream, Arguments& a) {
+            with_type(a.type("y"), [&]<class T>() {
+              ON_DEVICE_AS((T), activation_forward, stream, a.view<T>("y"), act, a.view<T>("y"));
+            });
+          }};
+}
+
+/// dx beside dy, or onto it.
+OpCase backward(const ActivationCase& c, Activation act, bool in_place_of_dy) {
+  const Array y = result(c.shape, act), dy = arguments(c.shape, 1);
+  const auto expected = backward_values(dy, y, act);
+  std::vector<Argument> bound{input("y", y, c.out, kStored)};
+  if (in_place_of_dy) {
+    bound.push_back(in_place("dy", dy, expected, c.in, kStored));
+  } else {
+    bound.push_back(input("dy", dy, c.in, kStored));
+    bound.push_back(output("dx", c.shape, expected, c.out, kStored));
+  }
+  return {.name = text(act) + " backward " + text(c.shape),
+          .arguments = std::move(bound),
+          .run = [act, dx = in_place_of_dy ? "dy" : "dx"](Stream& stream, Arguments& a) {
+            with_type(a.type("y"), [&]<class T>() {
+              ON_DEVICE_AS((T), activation_backward, stream, a.view<T>("dy"), a.view<T>("y"), act, a.view<T>(dx));
+            });
+          }};
+}
+
 TEST(Activation, Forward) {
   for (const Activation act : kActivations) {
-    for (const ActivationCase& c : cases()) {
-      const Array x = arguments(c.shape, 0);
-      EXPECT_EQ(faults({.name = text(act) + " " + text(c.shape),
-                        .arguments = {input("x", x, c.in), output("y", c.shape, forward_values(x, act), c.out)},
-                        .run =
-                            [act](Stream& stream, Arguments& a) {
-                              ON_DEVICE(activation_forward, stream, a.view("x"), act, a.view("y"));
-                            }}),
-                "");
-    }
+    for (const ActivationCase& c : cases()) EXPECT_EQ(faults(forward(c, act)), "");
   }
 }
 
 TEST(Activation, ForwardInPlace) {
   for (const Activation act : kActivations) {
-    for (const ActivationCase& c : cases()) {
-      const Array x = arguments(c.shape, 0);
-      EXPECT_EQ(faults({.name = text(act) + " in place " + text(c.shape),
-                        .arguments = {in_place("y", x, forward_values(x, act), c.in)},
-                        .run =
-                            [act](Stream& stream, Arguments& a) {
-                              ON_DEVICE(activation_forward, stream, a.view("y"), act, a.view("y"));
-                            }}),
-                "");
-    }
+    for (const ActivationCase& c : cases()) EXPECT_EQ(faults(forward_in_place(c, act)), "");
   }
 }
 
 TEST(Activation, Backward) {
   for (const Activation act : kActivations) {
     for (const ActivationCase& c : cases()) {
-      const Array y = result(c.shape, act), dy = arguments(c.shape, 1);
-      EXPECT_EQ(faults({.name = text(act) + " backward " + text(c.shape),
-                        .arguments = {input("dy", dy, c.in), input("y", y, c.out),
-                                      output("dx", c.shape, backward_values(dy, y, act), c.out)},
-                        .run =
-                            [act](Stream& stream, Arguments& a) {
-                              ON_DEVICE(activation_backward, stream, a.view("dy"), a.view("y"), act, a.view("dx"));
-                            }}),
-                "");
-      EXPECT_EQ(faults({.name = text(act) + " backward in place " + text(c.shape),
-                        .arguments = {input("y", y, c.out), in_place("dx", dy, backward_values(dy, y, act), c.in)},
-                        .run =
-                            [act](Stream& stream, Arguments& a) {
-                              ON_DEVICE(activation_backward, stream, a.view("dx"), a.view("y"), act, a.view("dx"));
-                            }}),
-                "");
+      EXPECT_EQ(faults(backward(c, act, false)), "");
+      EXPECT_EQ(faults(backward(c, act, true)), "");
+    }
+  }
+}
+
+TEST(Activation, InBfloat16) {
+  SKIP_WITHOUT_CUDA();
+  const StoredAs bf16(ElementType::bf16);
+  for (const Activation act : kActivations) {
+    for (const ActivationCase& c : cases()) {
+      EXPECT_EQ(faults(forward(c, act)), "");
+      EXPECT_EQ(faults(backward(c, act, true)), "");
     }
   }
 }

@@ -49,7 +49,7 @@ void leave_kinks(const NormCase& c, Operands& o) {
       if (std::abs(y.values[i]) > 1e-3 && std::abs(y.values[i] - 6) > 1e-3) continue;
       // A channel of one pixel is all beta, whatever x is.
       double& moved = reference::elements(c.shape) == c.shape[3] ? o.beta.values[i] : o.x.values[i];
-      moved = static_cast<double>(static_cast<float>(moved + 0.05 * c.spread));
+      moved = as_stored(moved + 0.05 * c.spread);
       again = true;
     }
     o.batch = reference::batch_statistics(o.x, static_cast<double>(c.epsilon));
@@ -60,7 +60,7 @@ std::shared_ptr<const Operands> operands(const NormCase& c) {
   RandomStream random(9, Purpose::bench);
   auto o = std::make_shared<Operands>();
   o->x = random_array(c.shape, random);
-  for (double& v : o->x.values) v = static_cast<double>(static_cast<float>(v * c.spread + c.offset));
+  for (double& v : o->x.values) v = as_stored(v * c.spread + c.offset);
   o->gamma = random_array(c.channels(), random);
   for (double& v : o->gamma.values) v = static_cast<double>(static_cast<float>(v * 2));
   o->beta = random_array(c.channels(), random);
@@ -124,10 +124,10 @@ std::function<Expected(std::int64_t)> channel_values(const std::vector<double>& 
 OpCase forward(const NormCase& c, bool moving) {
   const auto o = operands(c);
   std::vector<Argument> arguments{
-      input("x", o->x, c.x),
+      input("x", o->x, c.x, Element::activation),
       input("gamma", o->gamma),
       input("beta", o->beta),
-      output("y", c.shape, normalised(c, o, o->batch), c.y),
+      output("y", c.shape, normalised(c, o, o->batch), c.y, Element::activation),
       output("mean", c.channels(), channel_values(o->batch.mean, o->batch.mean_magnitude)),
       output("inv_std", c.channels(), channel_values(o->batch.inv_std, inv_std_scale(o->batch)))};
   if (moving) {
@@ -137,9 +137,11 @@ OpCase forward(const NormCase& c, bool moving) {
                                  moved(o->batch.variance, variance_scale(o->batch), o->moving_variance, c.momentum)));
   }
   return {.name = "forward " + c.name(), .arguments = std::move(arguments), .run = [c](Stream& stream, Arguments& a) {
-            ON_DEVICE(batch_norm_forward, stream, a.view("x"), a.data("gamma"), a.data("beta"), c.epsilon, c.momentum,
-                      c.act, a.view("y"), a.data("mean"), a.data("inv_std"), a.data("moving_mean"),
-                      a.data("moving_variance"));
+            with_type(a.type("x"), [&]<class T>() {
+              ON_DEVICE_AS((T), batch_norm_forward, stream, a.view<T>("x"), a.data("gamma"), a.data("beta"), c.epsilon,
+                           c.momentum, c.act, a.view<T>("y"), a.data("mean"), a.data("inv_std"), a.data("moving_mean"),
+                           a.data("moving_variance"));
+            });
           }};
 }
 
@@ -154,16 +156,18 @@ OpCase inference(const NormCase& c, bool onto_x) {
                                   input("moving_mean", o->moving_mean), input("moving_variance", o->moving_variance)};
   const auto expected = normalised(c, o, s);
   if (onto_x) {
-    arguments.push_back(in_place("y", o->x, expected, c.x));
+    arguments.push_back(in_place("y", o->x, expected, c.x, Element::activation));
   } else {
-    arguments.push_back(input("x", o->x, c.x));
-    arguments.push_back(output("y", c.shape, expected, c.y));
+    arguments.push_back(input("x", o->x, c.x, Element::activation));
+    arguments.push_back(output("y", c.shape, expected, c.y, Element::activation));
   }
   return {.name = std::string("inference ") + (onto_x ? "in place " : "") + c.name(),
           .arguments = std::move(arguments),
           .run = [c, x = onto_x ? "y" : "x"](Stream& stream, Arguments& a) {
-            ON_DEVICE(batch_norm_inference, stream, a.view(x), a.data("gamma"), a.data("beta"), a.data("moving_mean"),
-                      a.data("moving_variance"), c.epsilon, c.act, a.view("y"));
+            with_type(a.type(x), [&]<class T>() {
+              ON_DEVICE_AS((T), batch_norm_inference, stream, a.view<T>(x), a.data("gamma"), a.data("beta"),
+                           a.data("moving_mean"), a.data("moving_variance"), c.epsilon, c.act, a.view<T>("y"));
+            });
           }};
 }
 
@@ -200,7 +204,7 @@ OpCase backward(const NormCase& c, Destination destination) {
     mean.values[ch] = static_cast<double>(static_cast<float>(o->batch.mean[ch]));
     inv_std.values[ch] = static_cast<double>(static_cast<float>(o->batch.inv_std[ch]));
   }
-  std::vector<Argument> arguments{input("x", o->x, c.x),
+  std::vector<Argument> arguments{input("x", o->x, c.x, Element::activation),
                                   input("gamma", o->gamma),
                                   input("beta", o->beta),
                                   input("mean", mean),
@@ -208,16 +212,19 @@ OpCase backward(const NormCase& c, Destination destination) {
                                   output("dgamma", c.channels(), channel_values(r->dgamma.values, dgamma_scale)),
                                   output("dbeta", c.channels(), channel_values(r->dbeta.values, dbeta_scale))};
   if (destination == Destination::onto_dy) {
-    arguments.push_back(in_place("dy", o->dy, dx, c.y));
+    arguments.push_back(in_place("dy", o->dy, dx, c.y, Element::activation));
   } else {
-    arguments.push_back(input("dy", o->dy, c.y));
-    if (destination == Destination::beside) arguments.push_back(output("dx", c.shape, dx, c.x));
+    arguments.push_back(input("dy", o->dy, c.y, Element::activation));
+    if (destination == Destination::beside) arguments.push_back(output("dx", c.shape, dx, c.x, Element::activation));
   }
   return {.name = "backward " + c.name(),
           .arguments = std::move(arguments),
           .run = [c, dx_name = destination == Destination::onto_dy ? "dy" : "dx"](Stream& stream, Arguments& a) {
-            ON_DEVICE(batch_norm_backward, stream, a.view("dy"), a.view("x"), a.data("gamma"), a.data("beta"),
-                      a.data("mean"), a.data("inv_std"), c.act, a.view(dx_name), a.data("dgamma"), a.data("dbeta"));
+            with_type(a.type("x"), [&]<class T>() {
+              ON_DEVICE_AS((T), batch_norm_backward, stream, a.view<T>("dy"), a.view<T>("x"), a.data("gamma"),
+                           a.data("beta"), a.data("mean"), a.data("inv_std"), c.act, a.view<T>(dx_name),
+                           a.data("dgamma"), a.data("dbeta"));
+            });
           }};
 }
 
@@ -235,6 +242,7 @@ std::vector<NormCase> cases() {
       {.shape = {2, 7, 5, 8}, .momentum = 1.0F, .spread = 1000},
       {.shape = {2, 64, 64, 64}, .act = Activation::relu, .y = {0, 96}},  // as behind the decoder's fourth layer
       {.shape = {4, 8, 8, 512}, .act = Activation::relu},
+      {.shape = {3, 40, 40, 8}, .act = Activation::relu6, .x = {8, 0}, .y = {0, 8}},  // many pixels, few channels
   };
 }
 
@@ -269,6 +277,19 @@ TEST(BatchNormReference, KnownAnswer) {
   const auto s = reference::batch_statistics(x, 4);
   EXPECT_EQ(s.variance[0], 5);
   EXPECT_EQ(reference::batch_norm_forward(x, gamma, beta, s).values, (std::vector<double>{-1, 1, 3, 5}));
+}
+
+TEST(BatchNorm, InBfloat16) {
+  SKIP_WITHOUT_CUDA();
+  const StoredAs bf16(ElementType::bf16);
+  for (const NormCase& c : cases()) {
+    if (c.offset != 0) continue;  // 8 bits hold no small spread around a large mean
+    EXPECT_EQ(faults(forward(c, true)), "");
+    EXPECT_EQ(faults(inference(c, true)), "");
+    for (const Destination to : {Destination::beside, Destination::onto_dy, Destination::none}) {
+      EXPECT_EQ(faults(backward(c, to)), "");
+    }
+  }
 }
 
 TEST(BatchNorm, Forward) {

@@ -330,8 +330,8 @@ std::string faults(const OpCase& op) {
   std::ostringstream out;
 #ifdef KARYON_SIMT_BUILD
   constexpr bool on_cpu = false;  // the CPU's twin is tested where it is not slowed down
-  constexpr double kTooLarge = 4e6;
-  if (op.multiply_adds > kTooLarge) return "";
+  constexpr double kMostMultiplyAdds = 4e6, kMostBytes = 1.5e6;
+  if (op.multiply_adds > kMostMultiplyAdds || op.bytes() > kMostBytes) return "";
 #else
   const bool on_cpu = StoredAs::current() == ElementType::f32;
 #endif

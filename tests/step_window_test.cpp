@@ -1,6 +1,7 @@
 // Walking through an epoch's inputs by a position on the device, and adding up what its steps counted.
 #include "kernels/step_window.h"
 
+#include <cmath>
 #include <limits>
 
 #include <gtest/gtest.h>
@@ -75,7 +76,7 @@ TEST(StepWindow, WalksThroughAnEpoch) {
 // The eight numbers of an EpochCounts as an argument that the harness compares. A sum that is no number is -1.
 std::vector<double> as_numbers(const EpochCounts& counts) {
   const XentCounts& sum = counts.sum;
-  return {sum.loss_sum == sum.loss_sum ? sum.loss_sum : -1,
+  return {std::isnan(sum.loss_sum) ? -1 : sum.loss_sum,
           static_cast<double>(sum.pixels),
           static_cast<double>(sum.correct),
           static_cast<double>(sum.true_foreground),

@@ -1,9 +1,10 @@
 // Softmax cross-entropy of pixels from logits: loss, gradient and counts in one pass, without storing probabilities.
 //   loss = mean over pixels of log(sum_k exp(z_k)) - z_label        (Keras: SparseCategoricalCrossentropy(from_logits))
 //   dlogits = (softmax(z) - onehot(label)) / pixels
-// Layouts: logits, dlogits NHWC of any pitch; labels uint8 NHW dense, each < c. Aliasing: dlogits may be logits.
-// dlogits may be empty (evaluation). The predicted class is the largest logit, the first of equals. Sums are over fixed
-// chunks in double, so they do not depend on the thread count.
+// Layouts: logits, dlogits NHWC of any pitch; labels uint8 NHW dense, each < c: of another one the CPU makes an Error,
+// CUDA a loss_sum of NaN. Aliasing: dlogits may be logits. dlogits may be empty (evaluation). The predicted class is
+// the largest logit, the first of equals. Sums are over fixed chunks in double, so they do not depend on the thread
+// count.
 #pragma once
 
 #include "kernels/op.h"

@@ -19,6 +19,7 @@ struct AdamCase {
   int count = 1;
   AdamSettings settings = {};
   std::int64_t first_step = 1;
+  Slice block = {};  // of w, m, v and the gradients: 16-byte aligned or not
 };
 
 struct Course {
@@ -65,29 +66,41 @@ std::shared_ptr<const Course> course(const AdamCase& c) {
 OpCase adam(const AdamCase& c) {
   const auto path = course(c);
   std::vector<Argument> arguments;
-  arguments.reserve(kSteps + 3);
+  arguments.reserve(2 * kSteps + 3);
   for (int step = 0; step < kSteps; ++step) {
-    arguments.push_back(input("g" + std::to_string(step), path->gradients[static_cast<std::size_t>(step)]));
+    Array rate({1, 1, 1, 1});
+    rate.values[0] = static_cast<double>(adam_rate(c.settings, c.first_step + step));
+    arguments.push_back(input("rate" + std::to_string(step), rate));
+    arguments.push_back(input("g" + std::to_string(step), path->gradients[static_cast<std::size_t>(step)], c.block));
   }
-  arguments.push_back(in_place("w", path->w, [path](std::int64_t flat) {
-    const auto i = static_cast<std::size_t>(flat);
-    const double start = std::abs(path->w.values[i]) + path->update_scale[i];
-    return Expected{path->end[i].w, kEps * (kSteps * start + 8 * path->update_scale[i])};
-  }));
-  arguments.push_back(in_place("m", path->zeros, [path](std::int64_t flat) {
-    const auto i = static_cast<std::size_t>(flat);
-    return Expected{path->end[i].m, 4 * kEps * path->m_scale[i]};
-  }));
-  arguments.push_back(in_place("v", path->zeros, [path](std::int64_t flat) {
-    const auto i = static_cast<std::size_t>(flat);
-    return Expected{path->end[i].v, 4 * kEps * path->v_scale[i]};
-  }));
+  arguments.push_back(in_place(
+      "w", path->w,
+      [path](std::int64_t flat) {
+        const auto i = static_cast<std::size_t>(flat);
+        const double start = std::abs(path->w.values[i]) + path->update_scale[i];
+        return Expected{path->end[i].w, kEps * (kSteps * start + 8 * path->update_scale[i])};
+      },
+      c.block));
+  arguments.push_back(in_place(
+      "m", path->zeros,
+      [path](std::int64_t flat) {
+        const auto i = static_cast<std::size_t>(flat);
+        return Expected{path->end[i].m, 4 * kEps * path->m_scale[i]};
+      },
+      c.block));
+  arguments.push_back(in_place(
+      "v", path->zeros,
+      [path](std::int64_t flat) {
+        const auto i = static_cast<std::size_t>(flat);
+        return Expected{path->end[i].v, 4 * kEps * path->v_scale[i]};
+      },
+      c.block));
   return {.name = "adam " + std::to_string(c.count),
           .arguments = std::move(arguments),
           .run = [c](Stream& stream, Arguments& a) {
             for (int step = 0; step < kSteps; ++step) {
               ON_DEVICE(adam_step, stream, std::int64_t{c.count}, a.data("g" + std::to_string(step)), c.settings,
-                        c.first_step + step, a.data("w"), a.data("m"), a.data("v"));
+                        a.data("rate" + std::to_string(step)), a.data("w"), a.data("m"), a.data("v"));
             }
           }};
 }
@@ -115,7 +128,8 @@ TEST(Adam, FiveSteps) {
                                                  {.count = 257},
                                                  {.count = 10007},
                                                  {.count = 997, .settings = other},
-                                                 {.count = 100, .first_step = 100000}}) {
+                                                 {.count = 100, .first_step = 100000},
+                                                 {.count = 4098, .block = {1, 0}}}) {
     EXPECT_EQ(faults(adam(c)), "");
   }
 }

@@ -60,10 +60,12 @@ OpCase images(const AugmentCase& c) {
         sum.add(static_cast<double>(c.normalisation.shift[ch]));
         return Expected{sum.value, static_cast<double>(std::numeric_limits<float>::epsilon()) * sum.magnitude};
       },
-      c.y));
+      c.y, Element::activation));
   return {.name = "images " + text(shape), .arguments = std::move(arguments), .run = [c](Stream& stream, Arguments& a) {
-            ON_DEVICE(augment_images, stream, a.data<std::uint8_t>("images"), a.data<std::int32_t>("index"),
-                      a.data<std::uint8_t>("flips"), c.normalisation, a.view("y"));
+            with_type(a.type("y"), [&]<class T>() {
+              ON_DEVICE_AS((T), augment_images, stream, a.data<std::uint8_t>("images"), a.data<std::int32_t>("index"),
+                           a.data<std::uint8_t>("flips"), c.normalisation, a.view<T>("y"));
+            });
           }};
 }
 
@@ -99,7 +101,9 @@ std::vector<AugmentCase> cases() {
           {.h = 1, .w = 1},
           {.stored = 1, .h = 1, .w = 33, .index = {0, 0, 0, 0}, .flips = {3, 2, 1, 0}},
           {.stored = 2, .h = 31, .w = 1, .index = {1}, .flips = {2}},
-          {.stored = 3, .h = 32, .w = 32, .index = {2, 1, 0}, .flips = {3, 3, 3}, .y = {0, 1}}};
+          {.stored = 3, .h = 32, .w = 32, .index = {2, 1, 0}, .flips = {3, 3, 3}, .y = {0, 1}},
+          {.stored = 2, .h = 5, .w = 40, .index = {1, 0, 1, 0}, .flips = {0, 1, 2, 3}, .y = {4, 1}},
+          {.stored = 2, .h = 3, .w = 352, .index = {1, 0, 1, 0}, .flips = {0, 1, 2, 3}, .normalisation = caffe}};
 }
 
 // 1 2 / 3 4 by hand.
@@ -115,6 +119,11 @@ TEST(AugmentReference, Flips) {
 }
 
 TEST(Augment, Images) {
+  for (const AugmentCase& c : cases()) EXPECT_EQ(faults(images(c)), "");
+}
+TEST(Augment, ImagesInBfloat16) {
+  SKIP_WITHOUT_CUDA();
+  const StoredAs bf16(ElementType::bf16);
   for (const AugmentCase& c : cases()) EXPECT_EQ(faults(images(c)), "");
 }
 TEST(Augment, Labels) {

@@ -35,6 +35,8 @@ std::vector<SoftmaxCase> cases() {
           {.shape = {2, 7, 5, 2}, .spread = 1e4},
           {.shape = {2, 7, 5, 3}, .spread = 1e4, .logits = {0, 1}},
           {.shape = {2, 33, 31, 2}, .spread = 20},
+          {.shape = {1, 7, 5, 2}, .logits = {2, 4}, .probabilities = {0, 2}},
+          {.shape = {1, 7, 5, 2}, .logits = {1, 0}},
           {.shape = {4, 1, 1, 1000}}};
 }
 

@@ -3,7 +3,6 @@
 
 #include <cmath>
 #include <limits>
-#include <memory>
 
 #include <gtest/gtest.h>
 
@@ -48,6 +47,17 @@ std::vector<double> as_numbers(const XentCounts& counts) {
           static_cast<double>(counts.common_foreground)};
 }
 
+/// Runs the op with the counts in the stream's memory, where it wants them.
+XentCounts counted_xent(Stream& stream, Arguments& a, const std::string& logits) {
+  XentCounts counted{1e9, -1, -1, -1, -1, -1};  // to be overwritten, not added to
+  auto* counts = static_cast<XentCounts*>(stream.memory().allocate(sizeof(XentCounts), true));
+  upload(stream, counts, &counted, sizeof(counted));
+  ON_DEVICE(softmax_xent, stream, a.view(logits), a.data<std::uint8_t>("labels"), a.view("dlogits"), counts);
+  download(stream, &counted, counts, sizeof(counted));
+  stream.memory().release(counts);
+  return counted;
+}
+
 enum class Destination : std::uint8_t { beside, onto_logits, none };
 
 OpCase xent(const XentCase& c, Destination destination) {
@@ -77,10 +87,8 @@ OpCase xent(const XentCase& c, Destination destination) {
       .name = "xent " + c.name(),
       .arguments = std::move(arguments),
       .run = [source = destination == Destination::onto_logits ? "dlogits" : "logits"](Stream& stream, Arguments& a) {
-        XentCounts counted{1e9, -1, -1, -1, -1, -1};  // to be overwritten, not added to
-        ON_DEVICE(softmax_xent, stream, a.view(source), a.data<std::uint8_t>("labels"), a.view("dlogits"), &counted);
-        const std::vector<double> numbers = as_numbers(counted);
-        std::copy(numbers.begin(), numbers.end(), a.data<double>("counts"));
+        const std::vector<double> numbers = as_numbers(counted_xent(stream, a, source));
+        upload(stream, a.data<double>("counts"), numbers.data(), numbers.size() * sizeof(double));
       }};
 }
 
@@ -96,6 +104,8 @@ std::vector<XentCase> cases() {
           {.shape = {2, 7, 5, 2}, .spread = 50, .logits = {0, 1}},
           {.shape = {2, 7, 5, 2}, .spread = 1e-6},
           {.shape = {3, 64, 64, 2}},
+          {.shape = {1, 33, 31, 2}, .spread = 5},  // an odd number of pixels, two blocks
+          {.shape = {1, 37, 21, 2}, .dlogits = {2, 0}},
           {.shape = {1, 101, 103, 3}, .spread = 10}};
 }
 
@@ -144,6 +154,49 @@ TEST(SoftmaxXent, GradientOntoTheLogits) {
 }
 TEST(SoftmaxXent, WithoutGradient) {
   for (const XentCase& c : cases()) EXPECT_EQ(faults(xent(c, Destination::none)), "");
+}
+
+// More pixels than all threads together take at once: too many for the SIMT machine.
+TEST(SoftmaxXent, ManyPixels) {
+  for (const XentCase& c : std::vector<XentCase>{{.shape = {1, 521, 521, 2}}, {.shape = {1, 369, 369, 3}}}) {
+    OpCase op = xent(c, Destination::beside);
+    op.multiply_adds = 1e7;
+    EXPECT_EQ(faults(op), "");
+  }
+}
+
+// The CPU refuses a label that is no class; CUDA, which cannot, says so in the loss.
+OpCase xent_of_bad_label(const XentCase& c, std::size_t pixel, double label) {
+  const Array logits = random_logits(c);
+  Array labels = random_labels(c.shape);
+  labels.values[pixel] = label;
+  return {.name = "xent of label " + std::to_string(label) + " at " + std::to_string(pixel),
+          .arguments = {input("labels", labels, {}, Element::u8), input("logits", logits, c.logits),
+                        output(
+                            "noticed", {1, 1, 1, 1},
+                            [](std::int64_t) {
+                              return Expected{1, 0};
+                            },
+                            {}, Element::f64)},
+          .run = [](Stream& stream, Arguments& a) {
+            double noticed = 0;
+            if (stream.device().is_cuda()) {
+              noticed = std::isnan(counted_xent(stream, a, "logits").loss_sum) ? 1 : 0;
+            } else {
+              EXPECT_THROW(counted_xent(stream, a, "logits"), Error);
+              noticed = 1;
+            }
+            upload(stream, a.data<double>("noticed"), &noticed, sizeof(noticed));
+          }};
+}
+
+TEST(SoftmaxXent, LabelThatIsNoClass) {
+  for (const Shape& shape : std::vector<Shape>{{1, 33, 33, 2}, {1, 33, 33, 3}}) {
+    for (const std::size_t pixel : {0, 7, 1088}) {
+      EXPECT_EQ(faults(xent_of_bad_label({.shape = shape}, pixel, shape[3])), "");
+      EXPECT_EQ(faults(xent_of_bad_label({.shape = shape}, pixel, 255)), "");
+    }
+  }
 }
 
 }  // namespace

@@ -132,5 +132,6 @@ T __shfl_down_sync(unsigned mask, T value, unsigned distance,
 inline float __expf(float x) { return std::exp(x); }
 inline float __logf(float x) { return std::log(x); }
 inline float __fdividef(float a, float b) { return a / b; }
+inline float __fmul_rn(float a, float b) { return a * b; }
 inline float rsqrtf(float x) { return 1.0F / std::sqrt(x); }
 // NOLINTEND(bugprone-reserved-identifier, readability-identifier-naming)

@@ -35,10 +35,9 @@ struct OwnChannels {
 template <class T, int count>
 __global__ void batch_norm_partial_gradients(View<const T> dy, View<const T> x, NormChannels all, Activation act,
                                              float* partial) {
-  SHARED(float, sums, kTileThreads* count);
-  SHARED(float, xhat_sums, kTileThreads* count);
+  SHARED(float, scratch, kTileThreads* count);
   const TilePlace place = tile_place();
-  const int channel = place.group * count, thread = static_cast<int>(threadIdx.y * blockDim.x + threadIdx.x);
+  const int channel = place.group * count;
   float sum[count] = {}, xhat_sum[count] = {};
   if (channel < x.c) {
     const OwnChannels<count> own(all, channel);
@@ -55,25 +54,13 @@ __global__ void batch_norm_partial_gradients(View<const T> dy, View<const T> x, 
       }
     }
   }
-#pragma unroll
-  for (int k = 0; k < count; ++k) {
-    sums[k * kTileThreads + thread] = sum[k];
-    xhat_sums[k * kTileThreads + thread] = xhat_sum[k];
-  }
-  for (int rows = static_cast<int>(blockDim.y) / 2; rows > 0; rows /= 2) {
-    __syncthreads();
-    if (static_cast<int>(threadIdx.y) >= rows) continue;
-    const int other = thread + rows * static_cast<int>(blockDim.x);
-    for (int k = 0; k < count; ++k) {
-      sums[k * kTileThreads + thread] += sums[k * kTileThreads + other];
-      xhat_sums[k * kTileThreads + thread] += xhat_sums[k * kTileThreads + other];
-    }
-  }
+  sum_over_rows(sum, scratch);
+  sum_over_rows(xhat_sum, scratch);
   if (threadIdx.y != 0 || channel >= x.c) return;
   float* to = partial + std::int64_t{blockIdx.x} * 2 * x.c + channel;
   for (int k = 0; k < count; ++k) {
-    to[k] = sums[k * kTileThreads + thread];
-    to[x.c + k] = xhat_sums[k * kTileThreads + thread];
+    to[k] = sum[k];
+    to[x.c + k] = xhat_sum[k];
   }
 }
 

@@ -31,7 +31,7 @@ inline ChannelTiles plan_tiles(std::int64_t pixels, int groups) {
   tiles.slabs = (groups + tiles.lanes - 1) / tiles.lanes;
   const std::int64_t steps = (pixels + tiles.rows - 1) / tiles.rows;  // if one block walked over all
   const std::int64_t wanted = std::max(1, kWantedBlocks / tiles.slabs);
-  tiles.chunks = static_cast<int>(std::min({wanted, std::max<std::int64_t>(1, steps / 2), std::int64_t{kMostChunks}}));
+  tiles.chunks = static_cast<int>(std::min({wanted, std::max<std::int64_t>(1, steps / 4), std::int64_t{kMostChunks}}));
   return tiles;
 }
 
@@ -50,6 +50,26 @@ __device__ inline TilePlace tile_place() {
 __device__ inline std::int64_t pixels_of_chunk(std::int64_t pixels, int chunk, int chunks, int rows) {
   const std::int64_t round = std::int64_t{rows} * chunks, rest = pixels % round - std::int64_t{chunk} * rows;
   return pixels / round * rows + (rest < 0 ? 0 : rest < rows ? rest : rows);
+}
+
+/// Adds up the values of the threads with the same channels, in a fixed order: the sums are valid where threadIdx.y is
+/// 0. scratch: a SHARED array of kTileThreads * count. All threads of the block call it; after its last barrier scratch
+/// may be used again.
+template <int count>
+__device__ inline void sum_over_rows(float (&values)[count], float* scratch) {
+  const int thread = static_cast<int>(threadIdx.y * blockDim.x + threadIdx.x);
+#pragma unroll
+  for (int k = 0; k < count; ++k) scratch[k * kTileThreads + thread] = values[k];
+  for (int rows = static_cast<int>(blockDim.y) / 2; rows > 0; rows /= 2) {
+    __syncthreads();
+    if (static_cast<int>(threadIdx.y) >= rows) continue;
+    const int other = thread + rows * static_cast<int>(blockDim.x);
+#pragma unroll
+    for (int k = 0; k < count; ++k) scratch[k * kTileThreads + thread] += scratch[k * kTileThreads + other];
+  }
+#pragma unroll
+  for (int k = 0; k < count; ++k) values[k] = scratch[k * kTileThreads + thread];
+  __syncthreads();
 }
 
 }  // namespace karyon::cuda

@@ -56,7 +56,7 @@ double multiply_adds(const DepthwiseCase& c) {
 
 OpCase forward(const DepthwiseCase& c) {
   const auto o = operands(c);
-  std::vector<Argument> arguments{input("x", o->x, c.x), input("kernel", o->kernel)};
+  std::vector<Argument> arguments{input("x", o->x, c.x, Element::activation), input("kernel", o->kernel)};
   if (c.bias) arguments.push_back(input("bias", o->bias));
   arguments.push_back(output("y", c.y_shape(),
                              sums_in_float(
@@ -65,13 +65,15 @@ OpCase forward(const DepthwiseCase& c) {
                                    return reference::depthwise_conv_forward(o->x, o->kernel, o->bias, g, n, p, q, ch);
                                  },
                                  c.act),
-                             c.y));
+                             c.y, Element::activation));
   return {.name = "forward " + c.name(),
           .arguments = std::move(arguments),
           .run =
               [c](Stream& stream, Arguments& a) {
-                ON_DEVICE(depthwise_conv_forward, stream, a.view("x"), a.data("kernel"), a.data("bias"), c.act, c.g,
-                          a.view("y"));
+                with_type(a.type("x"), [&]<class T>() {
+                  ON_DEVICE_AS((T), depthwise_conv_forward, stream, a.view<T>("x"), a.data("kernel"), a.data("bias"),
+                               c.act, c.g, a.view<T>("y"));
+                });
               },
           .multiply_adds = multiply_adds(c),
           .sample = c.sample};
@@ -80,17 +82,20 @@ OpCase forward(const DepthwiseCase& c) {
 OpCase backward_data(const DepthwiseCase& c) {
   const auto o = operands(c);
   return {.name = "backward data " + c.name(),
-          .arguments = {input("dy", o->dy, c.y), input("kernel", o->kernel),
+          .arguments = {input("dy", o->dy, c.y, Element::activation), input("kernel", o->kernel),
                         output("dx", c.x_shape(),
                                sums_in_float(c.x_shape(),
                                              [o, g = c.g](int n, int row, int col, int ch) {
                                                return reference::depthwise_conv_backward_data(o->dy, o->kernel, g, n,
                                                                                               row, col, ch);
                                              }),
-                               c.x)},
+                               c.x, Element::activation)},
           .run =
               [c](Stream& stream, Arguments& a) {
-                ON_DEVICE(depthwise_conv_backward_data, stream, a.view("dy"), a.data("kernel"), c.g, a.view("dx"));
+                with_type(a.type("dy"), [&]<class T>() {
+                  ON_DEVICE_AS((T), depthwise_conv_backward_data, stream, a.view<T>("dy"), a.data("kernel"), c.g,
+                               a.view<T>("dx"));
+                });
               },
           .multiply_adds = multiply_adds(c),
           .sample = c.sample};
@@ -100,7 +105,7 @@ OpCase backward_weight(const DepthwiseCase& c) {
   const auto o = operands(c);
   const Shape bias_shape{1, 1, 1, c.c};
   std::vector<Argument> arguments{
-      input("x", o->x, c.x), input("dy", o->dy, c.y),
+      input("x", o->x, c.x, Element::activation), input("dy", o->dy, c.y, Element::activation),
       output("dkernel", c.kernel_shape(), sums_in_float(c.kernel_shape(), [o, g = c.g](int, int r, int s, int ch) {
                return reference::depthwise_conv_backward_weight(o->x, o->dy, g, r, s, ch);
              }))};
@@ -113,8 +118,10 @@ OpCase backward_weight(const DepthwiseCase& c) {
           .arguments = std::move(arguments),
           .run =
               [c](Stream& stream, Arguments& a) {
-                ON_DEVICE(depthwise_conv_backward_weight, stream, a.view("x"), a.view("dy"), c.g, a.data("dkernel"),
-                          a.data("dbias"));
+                with_type(a.type("x"), [&]<class T>() {
+                  ON_DEVICE_AS((T), depthwise_conv_backward_weight, stream, a.view<T>("x"), a.view<T>("dy"), c.g,
+                               a.data("dkernel"), a.data("dbias"));
+                });
               },
           .multiply_adds = multiply_adds(c),
           .sample = c.sample};
@@ -185,6 +192,18 @@ std::vector<DepthwiseCase> model_cases() {
   };
 }
 
+// Whole vectors of channels, more than one slab and tile of them, and images that no tile divides.
+std::vector<DepthwiseCase> aligned_cases() {
+  const ConvGeometry same{3, 3, 1, 1, {1, 1, 1, 1}}, half{3, 3, 2, 2, {0, 1, 0, 1}}, torch{3, 3, 2, 2, {1, 1, 1, 1}};
+  return {
+      {.n = 2, .h = 11, .w = 19, .c = 40, .g = same, .act = Activation::relu6, .x = {8, 0}, .y = {0, 16}},
+      {.n = 1, .h = 17, .w = 21, .c = 72, .g = half, .act = Activation::relu6},
+      {.n = 3, .h = 10, .w = 9, .c = 16, .g = torch, .bias = false},
+      {.n = 1, .h = 9, .w = 8, .c = 24, .g = {5, 5, 1, 1, {2, 2, 2, 2}}, .act = Activation::relu},
+      {.n = 2, .h = 6, .w = 5, .c = 8, .g = {3, 3, 2, 1, {1, 0, 1, 0}}},
+  };
+}
+
 TEST(DepthwiseConvReference, GradientsAgreeWithDifferences) {
   for (const ConvGeometry& g : conv_geometries(4, 3)) {
     EXPECT_EQ(gradient_faults(gradient({.n = 2, .h = 4, .w = 3, .c = 2, .g = g})), "");
@@ -214,6 +233,27 @@ TEST(DepthwiseConv, BackwardWeight) {
 }
 TEST(DepthwiseConv, ShapesOfTheModel) {
   for (const DepthwiseCase& c : model_cases()) {
+    EXPECT_EQ(faults(forward(c)), "");
+    EXPECT_EQ(faults(backward_data(c)), "");
+    EXPECT_EQ(faults(backward_weight(c)), "");
+  }
+}
+
+TEST(DepthwiseConv, WholeVectorsOfChannels) {
+  for (const DepthwiseCase& c : aligned_cases()) {
+    EXPECT_EQ(faults(forward(c)), "");
+    EXPECT_EQ(faults(backward_data(c)), "");
+    EXPECT_EQ(faults(backward_weight(c)), "");
+  }
+}
+
+TEST(DepthwiseConv, InBfloat16) {
+  SKIP_WITHOUT_CUDA();
+  const StoredAs bf16(ElementType::bf16);
+  std::vector<DepthwiseCase> all = aligned_cases();
+  const std::vector<DepthwiseCase> odd = odd_cases();
+  for (std::size_t i = 0; i < odd.size(); i += 4) all.push_back(odd[i]);
+  for (const DepthwiseCase& c : all) {
     EXPECT_EQ(faults(forward(c)), "");
     EXPECT_EQ(faults(backward_data(c)), "");
     EXPECT_EQ(faults(backward_weight(c)), "");

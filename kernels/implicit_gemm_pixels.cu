@@ -4,7 +4,6 @@
 // taps whose distance from it is a multiple of the stride; which, depends on its index modulo the stride: a phase. For
 // a kernel of 3x3 and stride 2 the four phases have 4, 2, 2 and 1 of the 9 taps. blockIdx.z is the phase, named by its
 // first tap, so that the blocks with most taps start first; no zero is multiplied but at the border.
-#include <algorithm>
 #include <limits>
 
 #include "kernels/check.h"
@@ -68,6 +67,22 @@ struct Place {
 __device__ inline Place place_of(const Phase& phase, int pixel) {
   const int row = pixel / phase.x.count;
   return {row / phase.y.count, row % phase.y.count, pixel % phase.x.count};
+}
+
+/// The next pixel's place.
+__device__ inline void step(Place& at, const Phase& phase) {
+  if (++at.x < phase.x.count) return;
+  at.x = 0;
+  if (++at.y < phase.y.count) return;
+  at.y = 0;
+  ++at.image;
+}
+
+template <class Y>
+__device__ inline std::int64_t result_index(const View<Y>& result, const Phase& phase, const Place& at) {
+  const int y = phase.y.result_first + at.y * phase.y.result_step;
+  const int x = phase.x.result_first + at.x * phase.x.result_step;
+  return (std::int64_t{at.image} * result.h + y) * result.w + x;
 }
 
 template <Grid to, class Y>
@@ -201,25 +216,29 @@ class PixelOperands {
   gemm::Packed<float> kernel_[kKernelLoads];
 };
 
-template <Grid to, class T, class Y, bool kWide, int kRows>
-__global__ void __launch_bounds__(gemm::kThreads, gemm::kBlocks<kRows>) multiply_pixels(PixelProduct<T, Y> product) {
-  SHARED(float, a, 2 * kDepth * kRows);
-  SHARED(float, b, 2 * kDepth * kColumns);
-  const Phase phase = make_phase<to>(product.result, product.geometry);
-  const int first_pixel = static_cast<int>(blockIdx.x) * kRows, first_column = static_cast<int>(blockIdx.y) * kColumns;
-  if (first_pixel >= phase.pixels) return;  // the whole block: other phases have more pixels
-
-  gemm::Sums<kRows> sums;
-  PixelOperands<to, T, Y, kWide, kRows> operands(product, phase, first_pixel, first_column);
-  gemm::multiply<kRows>(operands, operands.steps(), a, b, sums);
-
+/// This thread's four sums of one row, as results of `pixel` from `column` on.
+template <class T, class Y>
+__device__ inline void store_results(const PixelProduct<T, Y>& product, std::int64_t pixel, int column,
+                                     const float* sums, const float (&bias)[4]) {
   const Epilogue<Y>& epilogue = product.epilogue;
+  const int left = product.result.c - column;
+  float residual[4] = {}, values[4];
+  if (epilogue.residual) gemm::load_four(epilogue.residual.pixel(pixel) + column, product.wide_result, left, residual);
+#pragma unroll
+  for (int i = 0; i < 4; ++i) values[i] = activate(epilogue.act, sums[i] + bias[i] + residual[i]);
+  gemm::store_four(product.result.pixel(pixel) + column, product.wide_result, left, values);
+}
+
+/// All of this thread's sums.
+template <int kRows, class T, class Y>
+__device__ inline void finish(const PixelProduct<T, Y>& product, const Phase& phase, int first_pixel, int first_column,
+                              const gemm::Sums<kRows>& sums) {
   float bias[2][4] = {};
-  if (epilogue.bias != nullptr) {
+  if (product.epilogue.bias != nullptr) {
 #pragma unroll
     for (int group = 0; group < 2; ++group) {
       const int column = first_column + gemm::thread_column(group);
-      gemm::load_four(epilogue.bias + column, false, product.result.c - column, bias[group]);
+      gemm::load_four(product.epilogue.bias + column, false, product.result.c - column, bias[group]);
     }
   }
   const int pixel = first_pixel + gemm::thread_row<kRows>();
@@ -227,31 +246,27 @@ __global__ void __launch_bounds__(gemm::kThreads, gemm::kBlocks<kRows>) multiply
 #pragma unroll
   for (int i = 0; i < gemm::kThreadRows<kRows>; ++i) {
     if (pixel + i < phase.pixels) {
-      const int y = phase.y.result_first + at.y * phase.y.result_step;
-      const int x = phase.x.result_first + at.x * phase.x.result_step;
-      const std::int64_t index = (std::int64_t{at.image} * product.result.h + y) * product.result.w + x;
+      const std::int64_t index = result_index(product.result, phase, at);
 #pragma unroll
       for (int group = 0; group < 2; ++group) {
-        const int column = first_column + gemm::thread_column(group), left = product.result.c - column;
-        float residual[4] = {0.0F, 0.0F, 0.0F, 0.0F}, value[4];
-        if (epilogue.residual) {
-          gemm::load_four(epilogue.residual.pixel(index) + column, product.wide_result, left, residual);
-        }
-#pragma unroll
-        for (int j = 0; j < 4; ++j) {
-          value[j] = activate(epilogue.act, sums[i][group * 4 + j] + bias[group][j] + residual[j]);
-        }
-        gemm::store_four(product.result.pixel(index) + column, product.wide_result, left, value);
+        store_results(product, index, first_column + gemm::thread_column(group), sums[i] + group * 4, bias[group]);
       }
     }
-    if (++at.x == phase.x.count) {
-      at.x = 0;
-      if (++at.y == phase.y.count) {
-        at.y = 0;
-        ++at.image;
-      }
-    }
+    step(at, phase);
   }
+}
+
+template <Grid to, class T, class Y, bool kWide, int kRows>
+__global__ void __launch_bounds__(gemm::kThreads, gemm::kBlocks<kRows>) multiply_pixels(PixelProduct<T, Y> product) {
+  SHARED(float, a, 2 * kDepth * kRows);
+  SHARED(float, b, 2 * kDepth * kColumns);
+  const Phase phase = make_phase<to>(product.result, product.geometry);
+  const int first_pixel = static_cast<int>(blockIdx.x) * kRows, first_column = static_cast<int>(blockIdx.y) * kColumns;
+  if (first_pixel >= phase.pixels) return;  // the whole block: other phases have more pixels
+  gemm::Sums<kRows> sums;
+  PixelOperands<to, T, Y, kWide, kRows> operands(product, phase, first_pixel, first_column);
+  gemm::multiply<kRows>(operands, operands.steps(), a, b, sums);
+  finish<kRows>(product, phase, first_pixel, first_column, sums);
 }
 
 /// Blocks below which a GPU's multiprocessors (132 on an H100) would have less than two of the large tiles each.

@@ -25,11 +25,12 @@ struct WeightProduct {
   View<const T> fine;
   View<const Y> first, second;  // coarse; second: none if it has no channels
   ConvGeometry geometry;
-  int rows;           // taps times row_channels
-  int row_channels;   // the fine channels, rounded up so that no 16 bytes of them belong to two taps
-  int pixels_a_part;  // the coarse pixels of a part
-  float* sums;        // of part 0: [tap][fine channel][coarse channel of both]
-  bool wide_sums;     // may be written four at a time
+  int rows;                // taps times row_channels
+  int row_channels;        // the fine channels, rounded up so that no 16 bytes of them belong to two taps
+  int pixels_a_part;       // the coarse pixels of a part
+  float* sums;             // of part 0: [tap][fine channel][coarse channel of both]
+  std::int64_t part_size;  // floats from one part's sums to the next's
+  bool wide_sums;          // may be written four at a time
 };
 
 /// A coarse pixel that a thread walks with.
@@ -134,6 +135,28 @@ class WeightOperands {
   gemm::Packed<Y> coarse_[kCoarseLoads];
 };
 
+/// This thread's sums, where the gradient of the weights (or a part of it) has them.
+template <int kRows, class T, class Y>
+__device__ inline void store_sums(const WeightProduct<T, Y>& product, int first_row, int first_column, int columns,
+                                  float* result, const gemm::Sums<kRows>& sums) {
+  const std::int64_t pitch = product.first.c + product.second.c;
+#pragma unroll
+  for (int i = 0; i < gemm::kThreadRows<kRows>; ++i) {
+    const int row = first_row + gemm::thread_row<kRows>() + i;
+    const int tap = row / product.row_channels, channel = row % product.row_channels;
+    if (row < product.rows && channel < product.fine.c) {
+      float* line = result + (std::int64_t{tap} * product.fine.c + channel) * pitch;
+#pragma unroll
+      for (int group = 0; group < 2; ++group) {
+        const int column = first_column + gemm::thread_column(group);
+        const float* of_group = sums[i] + group * 4;
+        const float four[4] = {of_group[0], of_group[1], of_group[2], of_group[3]};
+        gemm::store_four(line + column, product.wide_sums, columns - column, four);
+      }
+    }
+  }
+}
+
 template <class T, class Y, bool kWide, int kRows>
 __global__ void __launch_bounds__(gemm::kThreads, gemm::kBlocks<kRows>) multiply_weights(WeightProduct<T, Y> product) {
   SHARED(float, a, 2 * kDepth * kRows);
@@ -150,25 +173,8 @@ __global__ void __launch_bounds__(gemm::kThreads, gemm::kBlocks<kRows>) multiply
   gemm::Sums<kRows> sums;
   WeightOperands<T, Y, kWide, kRows> operands(product, coarse, first_row, first_column, begin, end);
   gemm::multiply<kRows>(operands, (end - begin + kDepth - 1) / kDepth, a, b, sums);
-
-  const int channels = product.first.c + product.second.c, offset = in_second ? product.first.c : 0;
-  const std::int64_t taps = product.rows / product.row_channels;
-  float* result = product.sums + part * (taps * product.fine.c * channels) + offset;
-#pragma unroll
-  for (int i = 0; i < gemm::kThreadRows<kRows>; ++i) {
-    const int row = first_row + gemm::thread_row<kRows>() + i;
-    const int tap = row / product.row_channels, channel = row % product.row_channels;
-    if (row < product.rows && channel < product.fine.c) {
-      float* line = result + (std::int64_t{tap} * product.fine.c + channel) * channels;
-#pragma unroll
-      for (int group = 0; group < 2; ++group) {
-        const int column = first_column + gemm::thread_column(group);
-        const float four[4] = {sums[i][group * 4], sums[i][group * 4 + 1], sums[i][group * 4 + 2],
-                               sums[i][group * 4 + 3]};
-        gemm::store_four(line + column, product.wide_sums, coarse.c - column, four);
-      }
-    }
-  }
+  float* result = product.sums + part * product.part_size + (in_second ? product.first.c : 0);
+  store_sums<kRows>(product, first_row, first_column, coarse.c, result, sums);
 }
 
 int tiles(int count, int size) { return (count + size - 1) / size; }
@@ -225,6 +231,7 @@ void gemm_of_weights(Stream& stream, View<const T> fine, std::span<const View<co
                         .row_channels = row_channels,
                         .pixels_a_part = pixels_a_part,
                         .sums = sums,
+                        .part_size = size,
                         .wide_sums = wide_sums},
                        grid, rows, wide);
   if (grid.z > 1) add_partial_sums(stream, sums, static_cast<int>(grid.z), size, dkernel);

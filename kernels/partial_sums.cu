@@ -1,7 +1,5 @@
 // Sums over pixels in two passes: every block adds a range of pixels, then a thread adds a channel's partial sums.
 // Invariant: ranges and orders follow from the shape alone, so the bits do.
-#include <algorithm>
-
 #include "kernels/check.h"
 #include "kernels/partial_sums.h"
 #include "kernels/simt.h"

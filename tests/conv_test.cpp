@@ -12,6 +12,8 @@
 namespace karyon::testing {
 namespace {
 
+constexpr Element kStored = Element::activation;
+
 struct ConvCase {
   int n = 1, h = 1, w = 1, in = 1, out = 1;
   ConvGeometry g = {};
@@ -59,9 +61,9 @@ double multiply_adds(const ConvCase& c) {
 
 OpCase forward(const ConvCase& c) {
   const auto o = operands(c);
-  std::vector<Argument> arguments{input("x", o->x, c.x), input("kernel", o->kernel)};
+  std::vector<Argument> arguments{input("x", o->x, c.x, kStored), input("kernel", o->kernel)};
   if (c.bias) arguments.push_back(input("bias", o->bias));
-  if (c.residual) arguments.push_back(input("residual", o->residual, c.y));
+  if (c.residual) arguments.push_back(input("residual", o->residual, c.y, kStored));
   arguments.push_back(output("y", c.y_shape(),
                              sums_in_float(
                                  c.y_shape(),
@@ -70,13 +72,15 @@ OpCase forward(const ConvCase& c) {
                                                                   ch);
                                  },
                                  c.act),
-                             c.y));
+                             c.y, kStored));
   return {.name = "forward " + c.name(),
           .arguments = std::move(arguments),
           .run =
               [c](Stream& stream, Arguments& a) {
-                ON_DEVICE(conv_forward, stream, a.view("x"), StampedKernel{a.data("kernel"), 0}, a.data("bias"),
-                          a.view("residual"), c.act, c.g, a.view("y"));
+                with_type(a.type("x"), [&]<class T>() {
+                  ON_DEVICE_AS((T), conv_forward, stream, a.view<T>("x"), StampedKernel{a.data("kernel"), 0},
+                               a.data("bias"), a.view<T>("residual"), c.act, c.g, a.view<T>("y"));
+                });
               },
           .multiply_adds = multiply_adds(c),
           .sample = c.sample,
@@ -91,39 +95,44 @@ OpCase forward_in_place(const ConvCase& c) {
   const auto expected = op.arguments.back().expected;
   op.arguments.pop_back();
   op.arguments.pop_back();
-  op.arguments.push_back(in_place("y", o->residual, expected, c.y));
+  op.arguments.push_back(in_place("y", o->residual, expected, c.y, kStored));
   op.run = [c](Stream& stream, Arguments& a) {
-    ON_DEVICE(conv_forward, stream, a.view("x"), StampedKernel{a.data("kernel"), 0}, a.data("bias"), a.view("y"), c.act,
-              c.g, a.view("y"));
+    with_type(a.type("x"), [&]<class T>() {
+      ON_DEVICE_AS((T), conv_forward, stream, a.view<T>("x"), StampedKernel{a.data("kernel"), 0}, a.data("bias"),
+                   a.view<T>("y"), c.act, c.g, a.view<T>("y"));
+    });
   };
   return op;
 }
 
 OpCase backward_data(const ConvCase& c) {
   const auto o = operands(c);
-  return {
-      .name = "backward data " + c.name(),
-      .arguments = {input("dy", o->dy, c.y), input("kernel", o->kernel),
-                    output("dx", c.x_shape(),
-                           sums_in_float(c.x_shape(),
-                                         [o, g = c.g](int n, int row, int col, int i) {
-                                           return reference::conv_backward_data(o->dy, o->kernel, g, n, row, col, i);
-                                         }),
-                           c.x)},
-      .run =
-          [c](Stream& stream, Arguments& a) {
-            ON_DEVICE(conv_backward_data, stream, a.view("dy"), StampedKernel{a.data("kernel"), 0}, c.g, a.view("dx"));
-          },
-      .multiply_adds = multiply_adds(c),
-      .sample = c.sample,
-      .same_for_all_thread_counts = false};
+  return {.name = "backward data " + c.name(),
+          .arguments = {input("dy", o->dy, c.y, kStored), input("kernel", o->kernel),
+                        output("dx", c.x_shape(),
+                               sums_in_float(c.x_shape(),
+                                             [o, g = c.g](int n, int row, int col, int i) {
+                                               return reference::conv_backward_data(o->dy, o->kernel, g, n, row, col,
+                                                                                    i);
+                                             }),
+                               c.x, kStored)},
+          .run =
+              [c](Stream& stream, Arguments& a) {
+                with_type(a.type("dy"), [&]<class T>() {
+                  ON_DEVICE_AS((T), conv_backward_data, stream, a.view<T>("dy"), StampedKernel{a.data("kernel"), 0},
+                               c.g, a.view<T>("dx"));
+                });
+              },
+          .multiply_adds = multiply_adds(c),
+          .sample = c.sample,
+          .same_for_all_thread_counts = false};
 }
 
 OpCase backward_weight(const ConvCase& c) {
   const auto o = operands(c);
   const Shape bias_shape{1, 1, 1, c.out};
   std::vector<Argument> arguments{
-      input("x", o->x, c.x), input("dy", o->dy, c.y),
+      input("x", o->x, c.x, kStored), input("dy", o->dy, c.y, kStored),
       output("dkernel", c.kernel_shape(), sums_in_float(c.kernel_shape(), [o, g = c.g](int r, int s, int i, int ch) {
                return reference::conv_backward_weight(o->x, o->dy, g, r, s, i, ch);
              }))};
@@ -136,8 +145,10 @@ OpCase backward_weight(const ConvCase& c) {
           .arguments = std::move(arguments),
           .run =
               [c](Stream& stream, Arguments& a) {
-                ON_DEVICE(conv_backward_weight, stream, a.view("x"), a.view("dy"), c.g, a.data("dkernel"),
-                          a.data("dbias"));
+                with_type(a.type("x"), [&]<class T>() {
+                  ON_DEVICE_AS((T), conv_backward_weight, stream, a.view<T>("x"), a.view<T>("dy"), c.g,
+                               a.data("dkernel"), a.data("dbias"));
+                });
               },
           .multiply_adds = multiply_adds(c),
           .sample = c.sample,
@@ -223,6 +234,19 @@ std::vector<ConvCase> model_cases() {
   };
 }
 
+// Small, with the alignments of the model and more than one tile along rows, columns and depth; pixels cut into parts.
+std::vector<ConvCase> aligned_cases() {
+  const ConvGeometry halving{3, 3, 2, 2, {0, 1, 0, 1}}, same{3, 3, 1, 1, {1, 1, 1, 1}};
+  return {
+      {.n = 3, .h = 9, .w = 8, .in = 24, .out = 72, .residual = true, .act = Activation::relu6, .sample = 3000},
+      {.n = 8, .h = 4, .w = 4, .in = 64, .out = 128, .act = Activation::relu, .sample = 2000},
+      {.n = 2, .h = 8, .w = 8, .in = 48, .out = 8, .g = halving, .residual = true, .y = {8, 0}, .sample = 3000},
+      {.n = 1, .h = 6, .w = 7, .in = 32, .out = 72, .g = same, .bias = false, .x = {0, 8}, .sample = 3000},
+      {.n = 33, .h = 4, .w = 4, .in = 8, .out = 64, .g = halving, .sample = 3000},
+      {.n = 1, .h = 24, .w = 24, .in = 3, .out = 32, .g = halving, .act = Activation::relu6, .sample = 3000},
+  };
+}
+
 TEST(ConvReference, GradientsAgreeWithDifferences) {
   for (ConvGeometry g : conv_geometries(4, 3)) {
     EXPECT_EQ(gradient_faults(gradient({.n = 2, .h = 4, .w = 3, .in = 2, .out = 3, .g = g})), "");
@@ -256,11 +280,36 @@ TEST(Conv, BackwardData) {
 TEST(Conv, BackwardWeight) {
   for (const ConvCase& c : odd_cases()) EXPECT_EQ(faults(backward_weight(c)), "");
 }
+TEST(Conv, AlignedChannels) {
+  for (const ConvCase& c : aligned_cases()) {
+    EXPECT_EQ(faults(forward(c)), "");
+    if (c.residual) {
+      EXPECT_EQ(faults(forward_in_place(c)), "");
+    }
+    EXPECT_EQ(faults(backward_data(c)), "");
+    EXPECT_EQ(faults(backward_weight(c)), "");
+  }
+}
 TEST(Conv, ShapesOfTheModel) {
   for (const ConvCase& c : model_cases()) {
     EXPECT_EQ(faults(forward(c)), "");
     EXPECT_EQ(faults(backward_data(c)), "");
     EXPECT_EQ(faults(backward_weight(c)), "");
+  }
+}
+
+TEST(Conv, InBfloat16) {
+  SKIP_WITHOUT_CUDA();
+  const StoredAs bf16(ElementType::bf16);
+  for (const auto& cases : {odd_cases(), aligned_cases(), model_cases()}) {
+    for (const ConvCase& c : cases) {
+      EXPECT_EQ(faults(forward(c)), "");
+      if (c.residual) {
+        EXPECT_EQ(faults(forward_in_place(c)), "");
+      }
+      EXPECT_EQ(faults(backward_data(c)), "");
+      EXPECT_EQ(faults(backward_weight(c)), "");
+    }
   }
 }
 
@@ -270,10 +319,11 @@ TEST(Conv, FindsChangedKernelsByTheirStamp) {
   Stream stream(Device{}, 1, memory);
   std::vector<float> x(16, 1.0F), kernel(std::size_t{16} * 16, 1.0F), y(16), dx(16);
   const auto result = [&](std::uint64_t stamp) {
-    ON_DEVICE(conv_forward, stream, ConstFloatView(x.data(), 1, 1, 1, 16), StampedKernel{kernel.data(), stamp}, nullptr,
-              ConstFloatView{}, Activation::none, ConvGeometry{}, FloatView(y.data(), 1, 1, 1, 16));
-    ON_DEVICE(conv_backward_data, stream, ConstFloatView(x.data(), 1, 1, 1, 16), StampedKernel{kernel.data(), stamp},
-              ConvGeometry{}, FloatView(dx.data(), 1, 1, 1, 16));
+    ON_DEVICE_AS((float), conv_forward, stream, ConstFloatView(x.data(), 1, 1, 1, 16),
+                 StampedKernel{kernel.data(), stamp}, nullptr, ConstFloatView{}, Activation::none, ConvGeometry{},
+                 FloatView(y.data(), 1, 1, 1, 16));
+    ON_DEVICE_AS((float), conv_backward_data, stream, ConstFloatView(x.data(), 1, 1, 1, 16),
+                 StampedKernel{kernel.data(), stamp}, ConvGeometry{}, FloatView(dx.data(), 1, 1, 1, 16));
     EXPECT_EQ(y[5], dx[5]);
     return y[5];
   };

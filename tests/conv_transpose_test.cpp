@@ -17,6 +17,8 @@ namespace {
 constexpr ConvGeometry kKerasDoubling{3, 3, 2, 2, {0, 1, 0, 1}};
 constexpr ConvGeometry kTorchDoubling{3, 3, 2, 2, {1, 0, 1, 0}};
 
+constexpr Element kStored = Element::activation;
+
 struct TransposeCase {
   int n = 1, h = 1, w = 1;
   int upsampled = 1, skip = 0;  // channels; without a skip there is one input
@@ -26,6 +28,7 @@ struct TransposeCase {
   Activation act = Activation::none;
   Slice x = {}, x_skip = {}, y = {};
   std::int64_t sample = 0;
+  bool float_y = false;  // y and dy are float whatever the inputs are: the network's last layer
 
   [[nodiscard]] int channels() const { return upsampled + skip; }
   [[nodiscard]] Shape x_shape() const { return {n, h, w, upsampled}; }
@@ -36,6 +39,7 @@ struct TransposeCase {
     return text(x_shape()) + "+" + std::to_string(skip) + " to " + std::to_string(out) + " " + text(g) + " " +
            text(act);
   }
+  [[nodiscard]] Element y_element() const { return float_y ? Element::f32 : kStored; }
 };
 
 struct Operands {
@@ -71,15 +75,28 @@ double multiply_adds(const TransposeCase& c) {
 }
 
 std::vector<Argument> inputs(const TransposeCase& c, const Operands& o) {
-  std::vector<Argument> arguments{input("x", o.x, c.x)};
-  if (c.skip > 0) arguments.push_back(input("skip", o.skip, c.x_skip));
+  std::vector<Argument> arguments{input("x", o.x, c.x, kStored)};
+  if (c.skip > 0) arguments.push_back(input("skip", o.skip, c.x_skip, kStored));
   return arguments;
 }
 
-std::vector<ConstFloatView> input_views(Arguments& a) {
-  std::vector<ConstFloatView> views{a.view("x")};
-  if (const ConstFloatView skip = a.view("skip")) views.push_back(skip);
+template <class T>
+std::vector<View<const T>> input_views(Arguments& a) {
+  std::vector<View<const T>> views{a.view<T>("x")};
+  if (const View<const T> skip = a.view<T>("skip")) views.push_back(skip);
   return views;
+}
+
+// Calls body<T, Y>() with what the inputs and what the output are stored as.
+template <class Body>
+void with_types(ElementType inputs, ElementType output, const Body& body) {
+  with_type(inputs, [&]<class T>() {
+    if (output == ElementType::f32) {
+      body.template operator()<T, float>();
+    } else {
+      body.template operator()<T, T>();
+    }
+  });
 }
 
 OpCase forward(const TransposeCase& c) {
@@ -95,13 +112,15 @@ OpCase forward(const TransposeCase& c) {
                                                                             ch);
                                  },
                                  c.act),
-                             c.y));
+                             c.y, c.y_element()));
   return {.name = "forward " + c.name(),
           .arguments = std::move(arguments),
           .run =
               [c](Stream& stream, Arguments& a) {
-                ON_DEVICE(conv_transpose_forward, stream, input_views(a), a.data("kernel"), a.data("bias"), c.act, c.g,
-                          a.view("y"));
+                with_types(a.type("x"), a.type("y"), [&]<class T, class Y>() {
+                  ON_DEVICE_AS((T, Y), conv_transpose_forward, stream, input_views<T>(a), a.data("kernel"),
+                               a.data("bias"), c.act, c.g, a.view<Y>("y"));
+                });
               },
           .multiply_adds = multiply_adds(c),
           .sample = c.sample,
@@ -114,18 +133,20 @@ OpCase backward_data(const TransposeCase& c, bool of_skip) {
   const int begin = of_skip ? c.upsampled : 0;
   const Shape shape = of_skip ? c.skip_shape() : c.x_shape();
   return {.name = std::string("backward data of the ") + (of_skip ? "skip " : "first ") + c.name(),
-          .arguments = {input("dy", o->dy, c.y), input("kernel", o->kernel),
+          .arguments = {input("dy", o->dy, c.y, c.y_element()), input("kernel", o->kernel),
                         output("dx", shape,
                                sums_in_float(shape,
                                              [o, begin, g = c.g](int n, int i, int j, int ch) {
                                                return reference::conv_transpose_backward_data(o->dy, o->kernel, g, n, i,
                                                                                               j, begin + ch);
                                              }),
-                               of_skip ? c.x_skip : c.x)},
+                               of_skip ? c.x_skip : c.x, kStored)},
           .run =
               [c, begin](Stream& stream, Arguments& a) {
-                ON_DEVICE(conv_transpose_backward_data, stream, a.view("dy"), a.data("kernel"), c.channels(), begin,
-                          c.g, a.view("dx"));
+                with_types(a.type("dx"), a.type("dy"), [&]<class T, class Y>() {
+                  ON_DEVICE_AS((T, Y), conv_transpose_backward_data, stream, a.view<Y>("dy"), a.data("kernel"),
+                               c.channels(), begin, c.g, a.view<T>("dx"));
+                });
               },
           .multiply_adds = multiply_adds(c) / c.channels() * shape[3],
           .sample = c.sample,
@@ -136,7 +157,7 @@ OpCase backward_weight(const TransposeCase& c) {
   const auto o = operands(c);
   const Shape bias_shape{1, 1, 1, c.out};
   std::vector<Argument> arguments = inputs(c, *o);
-  arguments.push_back(input("dy", o->dy, c.y));
+  arguments.push_back(input("dy", o->dy, c.y, c.y_element()));
   arguments.push_back(
       output("dkernel", c.kernel_shape(), sums_in_float(c.kernel_shape(), [o, g = c.g](int r, int s, int ch, int i) {
                return reference::conv_transpose_backward_weight(o->both, o->dy, g, r, s, ch, i);
@@ -150,8 +171,10 @@ OpCase backward_weight(const TransposeCase& c) {
           .arguments = std::move(arguments),
           .run =
               [c](Stream& stream, Arguments& a) {
-                ON_DEVICE(conv_transpose_backward_weight, stream, input_views(a), a.view("dy"), c.g, a.data("dkernel"),
-                          a.data("dbias"));
+                with_types(a.type("x"), a.type("dy"), [&]<class T, class Y>() {
+                  ON_DEVICE_AS((T, Y), conv_transpose_backward_weight, stream, input_views<T>(a), a.view<Y>("dy"), c.g,
+                               a.data("dkernel"), a.data("dbias"));
+                });
               },
           .multiply_adds = multiply_adds(c),
           .sample = c.sample,
@@ -263,6 +286,28 @@ std::vector<TransposeCase> model_cases() {
   };
 }
 
+// Small, with the alignments of the model and more than one tile along rows, columns and depth; pixels cut into parts.
+std::vector<TransposeCase> aligned_cases() {
+  return {
+      {.n = 2, .h = 5, .w = 5, .upsampled = 32, .skip = 48, .out = 64, .sample = 2000},
+      {.n = 1, .h = 3, .w = 4, .upsampled = 64, .out = 128, .bias = false, .act = Activation::relu, .sample = 2000},
+      {.n = 8, .h = 4, .w = 4, .upsampled = 32, .out = 72, .bias = false, .y = {8, 0}, .sample = 2000},
+      {.n = 2, .h = 4, .w = 3, .upsampled = 72, .skip = 8, .out = 80, .g = kTorchDoubling, .sample = 2000},
+      {.n = 33, .h = 4, .w = 4, .upsampled = 8, .out = 64, .x = {8, 8}, .sample = 3000},
+      {.n = 3, .h = 13, .w = 11, .upsampled = 12, .out = 4, .g = {2, 3, 3, 2, {0, 0, 1, 0}}, .sample = 3000},
+      {.n = 1, .h = 9, .w = 8, .upsampled = 16, .skip = 24, .out = 2, .sample = 2000},
+      // So many pixels that a GPU's larger tiles are used.
+      {.n = 1, .h = 92, .w = 92, .upsampled = 8, .out = 4, .sample = 3000},
+      {.n = 1, .h = 184, .w = 184, .upsampled = 4, .out = 8, .g = {2, 1, 1, 1, {0, 1, 0, 0}}, .sample = 3000},
+  };
+}
+
+// The case as the network's last layer, which gives float.
+TransposeCase giving_float(TransposeCase c) {
+  c.float_y = true;
+  return c;
+}
+
 TEST(ConvTransposeReference, GradientsAgreeWithDifferences) {
   for (const ConvGeometry& g : conv_transpose_geometries(3, 2)) {
     EXPECT_EQ(gradient_faults(gradient({.n = 2, .h = 3, .w = 2, .upsampled = 2, .skip = 1, .out = 3, .g = g})), "");
@@ -301,11 +346,51 @@ TEST(ConvTranspose, BackwardDataOfTheSkip) {
 TEST(ConvTranspose, BackwardWeight) {
   for (const TransposeCase& c : odd_cases()) EXPECT_EQ(faults(backward_weight(c)), "");
 }
+TEST(ConvTranspose, AlignedChannels) {
+  for (const TransposeCase& c : aligned_cases()) {
+    EXPECT_EQ(faults(forward(c)), "");
+    EXPECT_EQ(faults(backward_data(c, false)), "");
+    EXPECT_EQ(faults(backward_data(c, c.skip > 0)), "");
+    EXPECT_EQ(faults(backward_weight(c)), "");
+  }
+}
 TEST(ConvTranspose, ShapesOfTheModel) {
   for (const TransposeCase& c : model_cases()) {
     EXPECT_EQ(faults(forward(c)), "");
     EXPECT_EQ(faults(backward_data(c, false)), "");
     EXPECT_EQ(faults(backward_weight(c)), "");
+  }
+}
+
+TEST(ConvTranspose, InBfloat16) {
+  SKIP_WITHOUT_CUDA();
+  const StoredAs bf16(ElementType::bf16);
+  for (const TransposeCase& c : odd_cases()) {
+    EXPECT_EQ(faults(forward(c)), "");
+    EXPECT_EQ(faults(backward_data(c, c.skip > 0)), "");
+    EXPECT_EQ(faults(backward_weight(c)), "");
+  }
+}
+TEST(ConvTranspose, AlignedChannelsInBfloat16) {
+  SKIP_WITHOUT_CUDA();
+  const StoredAs bf16(ElementType::bf16);
+  for (const TransposeCase& stored : aligned_cases()) {
+    for (const TransposeCase& c : {stored, giving_float(stored)}) {
+      EXPECT_EQ(faults(forward(c)), "");
+      EXPECT_EQ(faults(backward_data(c, c.skip > 0)), "");
+      EXPECT_EQ(faults(backward_weight(c)), "");
+    }
+  }
+}
+TEST(ConvTranspose, ShapesOfTheModelInBfloat16) {
+  SKIP_WITHOUT_CUDA();
+  const StoredAs bf16(ElementType::bf16);
+  for (const TransposeCase& stored : model_cases()) {
+    for (const TransposeCase& c : {stored, giving_float(stored)}) {
+      EXPECT_EQ(faults(forward(c)), "");
+      EXPECT_EQ(faults(backward_data(c, false)), "");
+      EXPECT_EQ(faults(backward_weight(c)), "");
+    }
   }
 }
 

@@ -1,0 +1,61 @@
+// Transposed convolution on CUDA cores: the inputs are the coarse grid of implicit_gemm.h, the output the fine one.
+#include "kernels/conv_transpose.h"
+#include "kernels/implicit_gemm.h"
+#include "kernels/partial_sums.h"
+
+namespace karyon::cuda {
+
+namespace {
+
+template <class T, class Y>
+void check_shapes(const View<T>& x, const View<Y>& y, const ConvGeometry& g) {
+  KARYON_CHECK(x.n == y.n && y.h == g.transposed_out_h(x.h) && y.w == g.transposed_out_w(x.w),
+               "a transposed convolution's output has another size than its geometry gives");
+}
+
+template <class T, class Y>
+void check_shapes(std::span<const View<const T>> inputs, const View<Y>& y, const ConvGeometry& g) {
+  KARYON_CHECK(!inputs.empty(), "a transposed convolution needs an input");
+  for (const View<const T>& x : inputs) check_shapes(x, y, g);
+  KARYON_CHECK(inputs[0].h == inputs.back().h && inputs[0].w == inputs.back().w,
+               "the inputs of a transposed convolution differ in size");
+}
+
+}  // namespace
+
+template <class T, class Y>
+void conv_transpose_forward(Stream& stream, std::span<const View<const T>> inputs, const float* kernel,
+                            const float* bias, Activation act, const ConvGeometry& geometry, View<Y> y) {
+  check_shapes(inputs, y, geometry);
+  gemm_to_fine<T, Y>(stream, inputs, kernel, {bias, {}, act}, geometry, y);
+}
+
+template <class T, class Y>
+void conv_transpose_backward_data(Stream& stream, View<const Y> dy, const float* kernel, int kernel_channels,
+                                  int channel_begin, const ConvGeometry& geometry, View<T> dx) {
+  check_shapes(dx, dy, geometry);
+  KARYON_CHECK(channel_begin >= 0 && channel_begin + dx.c <= kernel_channels,
+               "the input's channels are not the kernel's");
+  gemm_to_coarse<Y, T>(stream, dy, kernel + channel_begin, kernel_channels, {}, geometry, dx);
+}
+
+template <class T, class Y>
+void conv_transpose_backward_weight(Stream& stream, std::span<const View<const T>> inputs, View<const Y> dy,
+                                    const ConvGeometry& geometry, float* dkernel, float* dbias) {
+  check_shapes(inputs, dy, geometry);
+  gemm_of_weights<Y, T>(stream, dy, inputs, geometry, dkernel);
+  if (dbias != nullptr) sum_channels(stream, dy, dbias);
+}
+
+#define INSTANTIATE(T, Y)                                                                                         \
+  template void conv_transpose_forward<T, Y>(Stream&, std::span<const View<const T>>, const float*, const float*, \
+                                             Activation, const ConvGeometry&, View<Y>);                           \
+  template void conv_transpose_backward_data<T, Y>(Stream&, View<const Y>, const float*, int, int,                \
+                                                   const ConvGeometry&, View<T>);                                 \
+  template void conv_transpose_backward_weight<T, Y>(Stream&, std::span<const View<const T>>, View<const Y>,      \
+                                                     const ConvGeometry&, float*, float*);
+INSTANTIATE(float, float)
+INSTANTIATE(Bfloat16, Bfloat16)
+INSTANTIATE(Bfloat16, float)
+
+}  // namespace karyon::cuda

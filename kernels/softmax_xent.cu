@@ -2,10 +2,9 @@
 // whose four logits are 16 bytes.
 // Invariant: nothing is added in an order that could change. Every thread counts its own pixels, every block stores the
 // sum over its threads in the workspace, and a second kernel of one block adds those up.
-#include <limits>
-
 #include "kernels/simt.h"
 #include "kernels/softmax_xent.h"
+#include "kernels/xent_tally.h"
 
 namespace karyon::cuda {
 
@@ -13,56 +12,6 @@ namespace {
 
 constexpr int kThreads = 256;
 constexpr int kMostBlocks = 528;  // four for each multiprocessor of an H100: more partial sums would cost more
-
-constexpr int kCounts = 4;  // correct, true foreground, predicted foreground, common foreground
-
-/// What a thread or a block has counted. Within a block an int is wide enough.
-template <class Count>
-struct Tally {
-  double loss = 0;
-  Count counts[kCounts] = {};
-
-  __device__ void add_pixel(int label, int predicted, float pixel_loss) {
-    loss += static_cast<double>(pixel_loss);
-    counts[0] += predicted == label ? 1 : 0;
-    counts[1] += label > 0 ? 1 : 0;
-    counts[2] += predicted > 0 ? 1 : 0;
-    counts[3] += label > 0 && predicted > 0 ? 1 : 0;
-  }
-  template <class Other>
-  __device__ void add(const Tally<Other>& other) {
-    loss += other.loss;
-#pragma unroll
-    for (int k = 0; k < kCounts; ++k) counts[k] += other.counts[k];
-  }
-};
-using BlockTally = Tally<int>;
-
-/// The sum over the block, valid in thread 0 alone, behind a single barrier. Scratch, used once: kWarp and kWarp *
-/// kCounts elements of shared memory.
-template <class Count>
-__device__ inline Tally<Count> sum_over_block(const Tally<Count>& mine, double* losses, Count* counts) {
-  const int lane = static_cast<int>(threadIdx.x) % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
-  const double loss = warp_sum(mine.loss);
-  if (lane == 0) losses[warp] = loss;
-#pragma unroll
-  for (int k = 0; k < kCounts; ++k) {
-    const Count count = warp_sum(mine.counts[k]);
-    if (lane == 0) counts[warp * kCounts + k] = count;
-  }
-  __syncthreads();
-  Tally<Count> sum;
-  if (threadIdx.x != 0) return sum;
-  for (int i = 0; i < static_cast<int>(blockDim.x) / kWarp; ++i) {
-    sum.loss += losses[i];
-#pragma unroll
-    for (int k = 0; k < kCounts; ++k) sum.counts[k] += counts[i * kCounts + k];
-  }
-  return sum;
-}
-
-/// The logit of a label that is no class: it makes the whole sum of losses NaN.
-__device__ inline float no_logit() { return std::numeric_limits<float>::quiet_NaN(); }
 
 /// A pixel of two classes: counts it and turns its logits into their gradient.
 __device__ inline void take_pixel_of_two(float (&z)[2], int label, float scale, BlockTally& tally) {
@@ -108,28 +57,6 @@ __global__ void xent_of_two_classes(std::int64_t pixels, const float* logits, co
   if (threadIdx.x == 0) partial[blockIdx.x] = sum;
 }
 
-/// A pixel of any number of classes. d may be z, or null.
-__device__ inline void take_pixel(const float* z, int classes, int label, float* d, float scale, BlockTally& tally) {
-  int best = 0;
-  float most = z[0];
-  for (int k = 1; k < classes; ++k) {
-    if (z[k] > most) {
-      best = k;
-      most = z[k];
-    }
-  }
-  const float of_label = label < classes ? z[label] : no_logit();
-  float sum = 0.0F;
-  for (int k = 0; k < classes; ++k) sum += k == best ? 1.0F : expf(z[k] - most);
-  tally.add_pixel(label, best, logf(sum) + (most - of_label));
-  if (d == nullptr) return;
-  const float inverse = 1.0F / sum;
-  for (int k = 0; k < classes; ++k) {
-    const float probability = (k == best ? 1.0F : expf(z[k] - most)) * inverse;
-    d[k] = (probability - (k == label ? 1.0F : 0.0F)) * scale;
-  }
-}
-
 __global__ void xent_of_classes(ConstFloatView logits, const std::uint8_t* labels, FloatView dlogits, float scale,
                                 BlockTally* partial) {
   SHARED(double, losses, kWarp);
@@ -161,6 +88,10 @@ bool in_pairs(const View<T>& view) {
 
 }  // namespace
 
+void finish_xent(const Stream& stream, int blocks, const BlockTally* partial, std::int64_t pixels, XentCounts* counts) {
+  LAUNCH(add_xent_partials, 1, kThreads, stream, blocks, partial, pixels, counts);
+}
+
 void softmax_xent(Stream& stream, ConstFloatView logits, const std::uint8_t* labels, FloatView dlogits,
                   XentCounts* counts) {
   KARYON_CHECK(!dlogits || logits.same_shape(dlogits), "the gradient has the logits' shape");
@@ -174,7 +105,7 @@ void softmax_xent(Stream& stream, ConstFloatView logits, const std::uint8_t* lab
   } else {
     LAUNCH(xent_of_classes, blocks, kThreads, stream, logits, labels, dlogits, scale, partial);
   }
-  LAUNCH(add_xent_partials, 1, kThreads, stream, static_cast<int>(blocks), partial, pixels, counts);
+  finish_xent(stream, static_cast<int>(blocks), partial, pixels, counts);
 }
 
 }  // namespace karyon::cuda

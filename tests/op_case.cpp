@@ -333,7 +333,7 @@ std::string faults(const OpCase& op) {
   constexpr double kMostMultiplyAdds = 4e6, kMostBytes = 1.5e6;
   if (op.multiply_adds > kMostMultiplyAdds || op.bytes() > kMostBytes) return "";
 #else
-  const bool on_cpu = StoredAs::current() == ElementType::f32;
+  const bool on_cpu = StoredAs::current() == ElementType::f32 && !op.cuda_alone;
 #endif
   const Reference reference = evaluate_reference(op);
   if (on_cpu) run_on_cpu(op, reference, out);

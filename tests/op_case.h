@@ -145,6 +145,7 @@ struct OpCase {
   // Whether the results keep their bits whatever the number of threads (matrix products by oneDNN do not promise it).
   // For one number of threads they always must.
   bool same_for_all_thread_counts = true;
+  bool cuda_alone = false;  // run() calls a function that has no CPU twin
 
   /// Least traffic: every input read and every output written once.
   [[nodiscard]] double bytes() const;

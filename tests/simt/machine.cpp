@@ -6,6 +6,7 @@
 #include <cstring>
 #include <map>
 #include <memory>
+#include <new>
 #include <random>
 #include <set>
 #include <string_view>
@@ -53,9 +54,15 @@ struct Warp {
   std::array<std::array<std::array<unsigned char, kLargestExchange>, kWarpSize>, 2> values;
 };
 
+constexpr std::align_val_t kSharedAlignment{32};  // as SHARED promises on a GPU
+
+struct FreeShared {
+  void operator()(unsigned char* bytes) const { ::operator delete[](bytes, kSharedAlignment); }
+};
+
 /// Freed with the block, so that AddressSanitizer sees its ends.
 struct SharedArray {
-  std::unique_ptr<unsigned char[]> bytes;
+  std::unique_ptr<unsigned char[], FreeShared> bytes;
   std::size_t size = 0;
 };
 
@@ -313,12 +320,12 @@ void* shared_bytes(int id, std::size_t bytes) {
   Machine& m = machine();
   SharedArray& array = m.shared[id];
   if (array.bytes == nullptr) {
-    m.shared_total += (bytes + 15) / 16 * 16;
+    m.shared_total += (bytes + 31) / 32 * 32;
     if (m.shared_total > kSharedLimit) {
       fail_kernel(std::to_string(m.shared_total) + " bytes of shared memory; a block has " +
                   std::to_string(kSharedLimit));
     }
-    array.bytes.reset(new unsigned char[bytes]);  // NOLINT(modernize-make-unique): left uninitialised
+    array.bytes.reset(static_cast<unsigned char*>(::operator new[](bytes, kSharedAlignment)));
     array.size = bytes;
     std::memset(array.bytes.get(), 0xff, bytes);
   }

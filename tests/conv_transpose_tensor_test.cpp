@@ -188,39 +188,36 @@ std::vector<TensorCase> geometry_cases(Half half) {
   const int upsampled[] = {8, 24, 16, 40}, skip[] = {0, 8, 0, 40, 16}, out[] = {8, 24, 16};
   const Slice slices[] = {{}, {8, 16}, {0, 8}};
   std::vector<TensorCase> cases;
-  std::size_t k = 0;
-  for (const ConvGeometry& g : conv_transpose_geometries(4, 3)) {
-    const bool chosen = (k % 2 == 0) == (half == Half::first);
-    if (!chosen) {
-      ++k;
-      continue;
-    }
+  const std::vector<ConvGeometry> geometries = conv_transpose_geometries(4, 3);
+  for (std::size_t k = half == Half::first ? 0 : 1; k < geometries.size(); k += 2) {
     cases.push_back({.n = 1 + static_cast<int>(k / 2 % 2),
                      .h = 4,
                      .w = 3,
                      .upsampled = upsampled[k % 4],
                      .skip = skip[k % 5],
                      .out = out[k % 3],
-                     .g = g,
+                     .g = geometries[k],
                      .bias = k % 3 != 1,
                      .act = acts[k / 2 % 3],
                      .x = slices[k / 2 % 3],
                      .x_skip = slices[k / 3 % 3],
                      .y = slices[k % 3],
                      .float_result = k % 4 == 3});
-    ++k;
   }
   return cases;
 }
 
 std::vector<TensorCase> tile_cases() {
   return {
-      // Several tiles of rows and columns, tails of all of them, chunks that end with an input.
-      {.n = 3, .h = 6, .w = 5, .upsampled = 72, .skip = 40, .out = 72, .act = Activation::relu},
+      // Several tiles of rows and of columns, tails of all of them, chunks that end with an input.
+      {.n = 3, .h = 6, .w = 4, .upsampled = 72, .out = 72, .act = Activation::relu},
+      {.n = 1, .h = 6, .w = 5, .upsampled = 72, .skip = 40, .out = 72, .bias = false},
       {.n = 2, .h = 6, .w = 6, .upsampled = 32, .skip = 64, .out = 64, .g = kTorchDoubling, .float_result = true},
       // Pixels split over several blocks, with a chunk that begins in one image row and ends images later.
       {.n = 9, .h = 5, .w = 4, .upsampled = 16, .skip = 8, .out = 16},
       {.n = 150, .h = 1, .w = 1, .upsampled = 8, .out = 8, .float_result = true},
+      // A phase without a pixel.
+      {.n = 2, .upsampled = 8, .out = 8, .g = {3, 3, 2, 2, {1, 1, 1, 1}}},
       // More channels than one block of the bias sums takes.
       {.h = 2, .upsampled = 8, .out = 2056, .g = {1, 1, 1, 1, {}}},
   };
@@ -297,6 +294,38 @@ TEST(ConvTransposeTensor, TallTilesInBfloat16) {
   SKIP_WITHOUT_CUDA();
   const StoredAs bf16(ElementType::bf16);
   expect_tall_tiles_right();
+}
+
+// What a pointwise layer makes of a pixel of 1, 0, 0...: its kernel as the tensor cores see it.
+std::vector<double> as_multiplied(const std::vector<double>& kernels) {
+  const int out = static_cast<int>(kernels.size());
+  Array x({1, 1, 1, 8}), kernel({1, 1, out, 8});
+  x.values[0] = 1;
+  for (std::size_t o = 0; o < kernels.size(); ++o) kernel.values[o * 8] = kernels[o];
+  GuardedMemory memory({Device::Kind::cuda, 0});
+  Stream stream({Device::Kind::cuda, 0}, 1, memory);
+  Arguments a({input("x", x, {}, Element::activation), input("kernel", kernel), output("y", {1, 1, 1, out}, {})});
+  a.to_device(stream);
+  with_types(stream, a, "x", "y", [&]<class T, class Y>() {
+    cuda::tensor_conv_transpose_forward<T, Y>(stream, input_views<T>(a), a.data("kernel"), nullptr, Activation::none,
+                                              {1, 1, 1, 1, {}}, a.view<Y>("y"));
+  });
+  a.from_device(stream);
+  return a.values("y");
+}
+
+TEST(ConvTransposeTensor, RoundsToTheNearestTf32) {
+  SKIP_WITHOUT_CUDA();
+  const std::vector<double> kernels{1, 1 + 0x1p-10, 1 + 0x1p-11, 1 + 0x1p-12, -1 - 0x1.8p-11, 3, 0x1p-20, -5};
+  const std::vector<double> expected{1, 1 + 0x1p-10, 1 + 0x1p-10, 1, -1 - 0x1p-10, 3, 0x1p-20, -5};
+  EXPECT_EQ(as_multiplied(kernels), expected);
+}
+TEST(ConvTransposeTensor, RoundsKernelsToTheNearestBfloat16) {
+  SKIP_WITHOUT_CUDA();
+  const StoredAs bf16(ElementType::bf16);
+  const std::vector<double> kernels{1, 1 + 0x1p-7, 1 + 0x1p-8, 1 + 0x1.8p-7, -1 - 0x1.1p-8, 3, 0x1p-20, -5};
+  const std::vector<double> expected{1, 1 + 0x1p-7, 1, 1 + 0x1p-6, -1 - 0x1p-7, 3, 0x1p-20, -5};
+  EXPECT_EQ(as_multiplied(kernels), expected);
 }
 
 // The shapes are looked at, not the memory: any aligned address does.

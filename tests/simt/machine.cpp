@@ -231,6 +231,8 @@ void release_barrier() {
   }
 }
 
+/// Of the warps that wait for their own lanes one goes on at a time, so that in forward order the first is as far ahead
+/// of the others as the block's barriers let it be.
 void run_block() {
   Machine& m = machine();
   m.shared.clear();
@@ -241,16 +243,26 @@ void run_block() {
     fiber.started = false;
     fiber.exchanges = 0;
   }
+  std::size_t first = 0, count = m.threads;  // whom the last release let go on
   while (true) {
-    for (const std::size_t t : in_order(m.threads)) {
-      if (m.fibers[t].state == State::ready) resume(static_cast<unsigned>(t));
+    for (const std::size_t t : in_order(count)) {
+      if (m.fibers[first + t].state == State::ready) resume(static_cast<unsigned>(first + t));
       if (!m.fault.empty()) throw Fault(std::exchange(m.fault, {}));
     }
-    bool all_done = true, released = false;
+    bool all_done = true;
     for (unsigned t = 0; t < m.threads; ++t) all_done = all_done && m.fibers[t].state == State::done;
     if (all_done) break;
-    for (unsigned first = 0; first < m.threads; first += kWarpSize) released = release_warp(first) || released;
-    if (!released) release_barrier();
+    count = 0;
+    for (const std::size_t warp : in_order(m.threads / kWarpSize)) {
+      if (!release_warp(static_cast<unsigned>(warp) * kWarpSize)) continue;
+      first = warp * kWarpSize;
+      count = kWarpSize;
+      break;
+    }
+    if (count > 0) continue;
+    release_barrier();
+    first = 0;
+    count = m.threads;
   }
   m.shared.clear();
 }

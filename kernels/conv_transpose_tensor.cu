@@ -189,7 +189,7 @@ __global__ void __launch_bounds__(kThreads) tensor_conv_transpose_gather(Gather<
              wide = g.columns(forward, phase % g.geometry.stride_w);
   const int first_row = static_cast<int>(blockIdx.x) * kRows, first_column = static_cast<int>(blockIdx.y) * kColumns;
   const int m_end = g.result.n * tall.count * wide.count;
-  if (first_row >= m_end) return;  // the whole block: this phase has fewer pixels than another
+  if (first_row >= m_end) return;  // the whole block: this phase has fewer pixels than another, or none
 
   GatherOperands<Source, T, Result, ATile, BTile, forward> operands(g, tall, wide, first_row, first_column);
   tensor::Sums<T, rows> sums;

@@ -10,7 +10,7 @@
 // 4. Blocks are independent; nothing depends on their order.
 // 5. Grid-stride loops; block size is a parameter, so tests use small grids. Arguments are trivially copyable.
 // 6. Shared memory only through SHARED, as flat arrays (under g++ each is a heap block filled with NaN); 48 KB at most.
-//    Access to 4 to 16 bytes at once only through load/store below, which assert alignment.
+//    Access to 4 to 16 bytes at once only through load/store and their vector twins below, which assert alignment.
 // 7. Arithmetic in float; no global fast-math; fast intrinsics by name.
 #pragma once
 
@@ -30,8 +30,9 @@
 #define DEVICE_ASSERT(condition) \
   ((condition) ? static_cast<void>(0) : ::karyon::simt::fail_kernel("assertion " #condition " does not hold"))
 #else
-/// An array in the block's shared memory: uninitialised, aligned to 16 bytes. To be declared outside of conditions.
-#define SHARED(type, name, count) __shared__ __align__(16) type name[count]
+/// An array in the block's shared memory: uninitialised, aligned to 32 bytes, as the tensor cores' fragments need it.
+/// To be declared outside of conditions.
+#define SHARED(type, name, count) __shared__ __align__(32) type name[count]
 #define DEVICE_ASSERT(condition) static_cast<void>(0)
 #endif
 
@@ -111,6 +112,22 @@ __device__ inline void store(T* p, const float (&values)[count]) {
 #pragma unroll
   for (int i = 0; i < count; ++i) block.part[i] = from_float<T>(values[i]);
   *reinterpret_cast<Block*>(p) = block;
+}
+
+/// 16 bytes on their way from one place to another, as they are stored.
+template <class T>
+struct alignas(16) Vector {
+  T part[kVector<T>];
+};
+template <class T>
+__device__ inline Vector<T> load_vector(const T* p) {
+  DEVICE_ASSERT(reinterpret_cast<std::uintptr_t>(p) % 16 == 0);
+  return *reinterpret_cast<const Vector<T>*>(p);
+}
+template <class T>
+__device__ inline void store_vector(T* p, const Vector<T>& vector) {
+  DEVICE_ASSERT(reinterpret_cast<std::uintptr_t>(p) % 16 == 0);
+  *reinterpret_cast<Vector<T>*>(p) = vector;
 }
 
 /// Whether every pixel of the view can be read in accesses of `count` elements.

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <map>
 #include <memory>
+#include <new>
 #include <random>
 #include <set>
 #include <string_view>
@@ -53,9 +54,15 @@ struct Warp {
   std::array<std::array<std::array<unsigned char, kLargestExchange>, kWarpSize>, 2> values;
 };
 
+constexpr std::align_val_t kSharedAlignment{32};  // as SHARED promises on a GPU
+
+struct FreeShared {
+  void operator()(unsigned char* bytes) const { ::operator delete[](bytes, kSharedAlignment); }
+};
+
 /// Freed with the block, so that AddressSanitizer sees its ends.
 struct SharedArray {
-  std::unique_ptr<unsigned char[]> bytes;
+  std::unique_ptr<unsigned char[], FreeShared> bytes;
   std::size_t size = 0;
 };
 
@@ -225,6 +232,8 @@ void release_barrier() {
   }
 }
 
+/// Of the warps that wait for their own lanes one goes on at a time, so that in forward order the first is as far ahead
+/// of the others as the block's barriers let it be.
 void run_block() {
   Machine& m = machine();
   m.shared.clear();
@@ -235,16 +244,26 @@ void run_block() {
     fiber.started = false;
     fiber.exchanges = 0;
   }
+  std::size_t first = 0, count = m.threads;  // whom the last release let go on
   while (true) {
-    for (const std::size_t t : in_order(m.threads)) {
-      if (m.fibers[t].state == State::ready) resume(static_cast<unsigned>(t));
+    for (const std::size_t t : in_order(count)) {
+      if (m.fibers[first + t].state == State::ready) resume(static_cast<unsigned>(first + t));
       if (!m.fault.empty()) throw Fault(std::exchange(m.fault, {}));
     }
-    bool all_done = true, released = false;
+    bool all_done = true;
     for (unsigned t = 0; t < m.threads; ++t) all_done = all_done && m.fibers[t].state == State::done;
     if (all_done) break;
-    for (unsigned first = 0; first < m.threads; first += kWarpSize) released = release_warp(first) || released;
-    if (!released) release_barrier();
+    count = 0;
+    for (const std::size_t warp : in_order(m.threads / kWarpSize)) {
+      if (!release_warp(static_cast<unsigned>(warp) * kWarpSize)) continue;
+      first = warp * kWarpSize;
+      count = kWarpSize;
+      break;
+    }
+    if (count > 0) continue;
+    release_barrier();
+    first = 0;
+    count = m.threads;
   }
   m.shared.clear();
 }
@@ -315,12 +334,12 @@ void* shared_bytes(int id, std::size_t bytes) {
   Machine& m = machine();
   SharedArray& array = m.shared[id];
   if (array.bytes == nullptr) {
-    m.shared_total += (bytes + 15) / 16 * 16;
+    m.shared_total += (bytes + 31) / 32 * 32;
     if (m.shared_total > kSharedLimit) {
       fail_kernel(std::to_string(m.shared_total) + " bytes of shared memory; a block has " +
                   std::to_string(kSharedLimit));
     }
-    array.bytes.reset(new unsigned char[bytes]);  // NOLINT(modernize-make-unique): left uninitialised
+    array.bytes.reset(static_cast<unsigned char*>(::operator new[](bytes, kSharedAlignment)));
     array.size = bytes;
     std::memset(array.bytes.get(), 0xff, bytes);
   }

@@ -1,5 +1,9 @@
-// Transposed convolution on CUDA cores: the inputs are the coarse grid of implicit_gemm.h, the output the fine one.
+// Transposed convolution on CUDA: by the kernels for few output channels where there are few, on the tensor cores where
+// the arithmetic asked for allows them and the shapes fit, else on CUDA cores in float: there the inputs are the coarse
+// grid of implicit_gemm.h, the output the fine one.
 #include "kernels/conv_transpose.h"
+#include "kernels/conv_transpose_narrow_cuda.h"
+#include "kernels/conv_transpose_tensor.h"
 #include "kernels/implicit_gemm.h"
 #include "kernels/partial_sums.h"
 
@@ -27,7 +31,13 @@ template <class T, class Y>
 void conv_transpose_forward(Stream& stream, std::span<const View<const T>> inputs, const float* kernel,
                             const float* bias, Activation act, const ConvGeometry& geometry, View<Y> y) {
   check_shapes(inputs, y, geometry);
-  gemm_to_fine<T, Y>(stream, inputs, kernel, {bias, {}, act}, geometry, y);
+  if (is_narrow(geometry, y.c)) {
+    narrow_conv_transpose_forward<T, Y>(stream, inputs, kernel, bias, act, geometry, y);
+  } else if (tensor_conv_transpose_forward_takes<T, Y>(stream, inputs, kernel, y)) {
+    tensor_conv_transpose_forward<T, Y>(stream, inputs, kernel, bias, act, geometry, y);
+  } else {
+    gemm_to_fine<T, Y>(stream, inputs, kernel, {bias, {}, act}, geometry, y);
+  }
 }
 
 template <class T, class Y>
@@ -36,15 +46,27 @@ void conv_transpose_backward_data(Stream& stream, View<const Y> dy, const float*
   check_shapes(dx, dy, geometry);
   KARYON_CHECK(channel_begin >= 0 && channel_begin + dx.c <= kernel_channels,
                "the input's channels are not the kernel's");
-  gemm_to_coarse<Y, T>(stream, dy, kernel + channel_begin, kernel_channels, {}, geometry, dx);
+  if (is_narrow(geometry, dy.c)) {
+    narrow_conv_transpose_backward_data<T, Y>(stream, dy, kernel, kernel_channels, channel_begin, geometry, dx);
+  } else if (tensor_conv_transpose_backward_data_takes<T, Y>(stream, dy, kernel, kernel_channels, channel_begin, dx)) {
+    tensor_conv_transpose_backward_data<T, Y>(stream, dy, kernel, kernel_channels, channel_begin, geometry, dx);
+  } else {
+    gemm_to_coarse<Y, T>(stream, dy, kernel + channel_begin, kernel_channels, {}, geometry, dx);
+  }
 }
 
 template <class T, class Y>
 void conv_transpose_backward_weight(Stream& stream, std::span<const View<const T>> inputs, View<const Y> dy,
                                     const ConvGeometry& geometry, float* dkernel, float* dbias) {
   check_shapes(inputs, dy, geometry);
-  gemm_of_weights<Y, T>(stream, dy, inputs, geometry, dkernel);
-  if (dbias != nullptr) sum_channels(stream, dy, dbias);
+  if (is_narrow(geometry, dy.c)) {
+    narrow_conv_transpose_backward_weight<T, Y>(stream, inputs, dy, geometry, dkernel, dbias);
+  } else if (tensor_conv_transpose_backward_weight_takes<T, Y>(stream, inputs, dy, dkernel)) {
+    tensor_conv_transpose_backward_weight<T, Y>(stream, inputs, dy, geometry, dkernel, dbias);
+  } else {
+    gemm_of_weights<Y, T>(stream, dy, inputs, geometry, dkernel);
+    if (dbias != nullptr) sum_channels(stream, dy, dbias);
+  }
 }
 
 #define INSTANTIATE(T, Y)                                                                                         \

@@ -297,7 +297,7 @@ std::vector<TransposeCase> aligned_cases() {
       {.n = 3, .h = 13, .w = 11, .upsampled = 12, .out = 4, .g = {2, 3, 3, 2, {0, 0, 1, 0}}, .sample = 3000},
       {.n = 1, .h = 9, .w = 8, .upsampled = 16, .skip = 24, .out = 2, .sample = 2000},
       // So many pixels that a GPU's larger tiles are used.
-      {.n = 1, .h = 92, .w = 92, .upsampled = 8, .out = 4, .sample = 3000},
+      {.n = 1, .h = 92, .w = 92, .upsampled = 4, .out = 8, .sample = 3000},
       {.n = 1, .h = 184, .w = 184, .upsampled = 4, .out = 8, .g = {2, 1, 1, 1, {0, 1, 0, 0}}, .sample = 3000},
   };
 }

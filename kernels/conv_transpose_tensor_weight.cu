@@ -145,7 +145,8 @@ __global__ void tensor_conv_transpose_bias_sums(View<const Y> dy, float* sums) {
   constexpr int kRun = kVector<Y>;
   SHARED(float, rows, kBiasThreads* kRun);
   const int thread = static_cast<int>(threadIdx.x), first = static_cast<int>(blockIdx.y) * kBiasThreads * kRun;
-  const int groups = std::min((dy.c - first) / kRun, kBiasThreads), lanes = kBiasThreads / groups;
+  const int left = (dy.c - first) / kRun, groups = left < kBiasThreads ? left : kBiasThreads;
+  const int lanes = kBiasThreads / groups;
   const int group = thread % groups, lane = thread / groups;
   float sum[kRun] = {};
   if (lane < lanes) {

@@ -1,9 +1,12 @@
-// Depthwise convolution on CUDA.
-// Invariant: neighbouring threads have neighbouring channels, so every access is coalesced whatever the taps. The 3x3
-// kernels of MobileNetV2 at stride 1 and 2 take their input through a tile in shared memory (read once, with its
-// border; written once); every other geometry reads its taps from global memory. The gradients are in
-// depthwise_conv_backward.cu.
+// Depthwise convolution on CUDA; its gradients are in depthwise_conv_backward.cu.
+// Invariant: neighbouring threads have neighbouring vectors of channels (16 bytes, or one element where channels or
+// pitches do not allow that). 3x3 kernels at stride 1 and 2 work on tiles in shared memory (depthwise_tile.h): the
+// input is read once but for the tiles' borders, the output is written once. Every other geometry takes its taps from
+// global memory.
+#include <algorithm>
+
 #include "kernels/depthwise_conv.h"
+#include "kernels/depthwise_tile.h"
 #include "kernels/simt.h"
 
 namespace karyon::cuda {
@@ -11,130 +14,80 @@ namespace karyon::cuda {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int kLanes = 8;                         // threads of a block along the channels
-constexpr int kPixelsABlock = kThreads / kLanes;  // threads along the pixels
 
-/// The tile of outputs of a block, and the inputs under it.
-template <int stride>
-struct Tile {
-  static constexpr int kOutH = stride == 1 ? 8 : 4, kOutW = stride == 1 ? 16 : 8;
-  static constexpr int kInH = (kOutH - 1) * stride + 3, kInW = (kOutW - 1) * stride + 3;
-  static constexpr int kOutputs = kOutH * kOutW, kInputs = kInH * kInW;
-};
+/// A block a tile and a group of channels, the groups of a tile side by side.
+template <class T, int stride>
+__global__ void __launch_bounds__(kTiledThreads)
+    depthwise_forward_tile(View<const T> x, const float* kernel, const float* bias, Activation act, ConvGeometry g,
+                           View<T> y, TileGrid grid) {
+  constexpr int kCount = kVector<T>;
+  using Window = ForwardWindow<stride>;
+  using Weights = TileWeights<kCount>;
+  SHARED(T, tile, Window::kSide * Window::kSide * kMostLanes * kCount);
+  SHARED(float, weights, Weights::kSize);
+  const int group = static_cast<int>(blockIdx.x % static_cast<unsigned>(grid.groups));
+  const ImageTile at = image_tile(grid, blockIdx.x / static_cast<unsigned>(grid.groups));
+  const int channel = thread_channel<kCount>(grid, group);
+  Weights::fetch(grid, group, kernel, bias, x.c, weights);
+  load_tile<kCount, Window::kSide, Window::kSide>(x, at.image, at.row * stride - g.pad.top,
+                                                  at.col * stride - g.pad.left, channel, tile);
+  __syncthreads();
 
-template <class T>
-struct ForwardJob {
-  View<const T> x;
-  const float *kernel, *bias;
-  Activation act;
-  ConvGeometry g;
-  View<T> y;
-};
-
-template <int count>
-__device__ inline void load_bias(const float* bias, int channel, float (&values)[count]) {
+  const int down = static_cast<int>(threadIdx.z), right = static_cast<int>(threadIdx.y) * kStrip;
+  if (channel >= y.c || at.row + down >= y.h || at.col + right >= y.w) return;
+  float sums[kStrip][kCount];
 #pragma unroll
-  for (int k = 0; k < count; ++k) values[k] = bias != nullptr ? bias[channel + k] : 0.0F;
-}
-
-/// A block: one image's tile, `kLanes` groups of channels. blockIdx.x: channel slab; y: tile of the image; z: image.
-template <class T, int count, int stride>
-__global__ void __launch_bounds__(kThreads) depthwise_3x3_tiles(ForwardJob<T> job) {
-  using Tile = Tile<stride>;
-  SHARED(T, tile, Tile::kInputs * kLanes * count);
-  const int lane = static_cast<int>(threadIdx.x) % kLanes, row = static_cast<int>(threadIdx.x) / kLanes;
-  const int channel = (static_cast<int>(blockIdx.x) * kLanes + lane) * count;
-  const bool active = channel < job.y.c;
-  const int tiles_w = (job.y.w + Tile::kOutW - 1) / Tile::kOutW;
-  const int first_p = static_cast<int>(blockIdx.y) / tiles_w * Tile::kOutH;
-  const int first_q = static_cast<int>(blockIdx.y) % tiles_w * Tile::kOutW;
-  float taps[9][count] = {}, bias[count] = {};
-  if (active) {
+  for (int i = 0; i < kStrip; ++i) Weights::load_tap(weights, 9, sums[i]);
 #pragma unroll
-    for (int t = 0; t < 9; ++t) {
-#pragma unroll
-      for (int k = 0; k < count; ++k) taps[t][k] = job.kernel[t * job.y.c + channel + k];
-    }
-    load_bias(job.bias, channel, bias);
+  for (int r = 0; r < 3; ++r) {
+    const int pixel = (down * stride + r) * Window::kSide + right * stride;
+    add_row_of_taps<Window>(tile, pixel, weights, r, sums);
   }
-  for (int n = static_cast<int>(blockIdx.z); n < job.y.n; n += static_cast<int>(gridDim.z)) {
-    for (int i = row; active && i < Tile::kInputs; i += kPixelsABlock) {
-      const int h = first_p * stride - job.g.pad.top + i / Tile::kInW;
-      const int w = first_q * stride - job.g.pad.left + i % Tile::kInW;
-      float values[count] = {};
-      if (h >= 0 && h < job.x.h && w >= 0 && w < job.x.w) load<count>(job.x.at(n, h, w) + channel, values);
-      store<count>(tile + (i * kLanes + lane) * count, values);
-    }
-    __syncthreads();
-    for (int o = row; active && o < Tile::kOutputs; o += kPixelsABlock) {
-      const int down = o / Tile::kOutW, right = o % Tile::kOutW;
-      if (first_p + down >= job.y.h || first_q + right >= job.y.w) continue;
-      float sum[count];
 #pragma unroll
-      for (int k = 0; k < count; ++k) sum[k] = bias[k];
+  for (int i = 0; i < kStrip; ++i) {
+    if (at.col + right + i >= y.w) continue;
 #pragma unroll
-      for (int t = 0; t < 9; ++t) {
-        const int at = (down * stride + t / 3) * Tile::kInW + right * stride + t % 3;
-        float values[count];
-        load<count>(tile + (at * kLanes + lane) * count, values);
-#pragma unroll
-        for (int k = 0; k < count; ++k) sum[k] += values[k] * taps[t][k];
-      }
-#pragma unroll
-      for (int k = 0; k < count; ++k) sum[k] = activate(job.act, sum[k]);
-      store<count>(job.y.at(n, first_p + down, first_q + right) + channel, sum);
-    }
-    __syncthreads();  // before the next image takes the tile
+    for (int k = 0; k < kCount; ++k) sums[i][k] = activate(act, sums[i][k]);
+    store<kCount>(y.at(at.image, at.row + down, at.col + right + i) + channel, sums[i]);
   }
 }
 
-/// Any geometry: a thread a group of channels of an output pixel.
+/// Any geometry: a thread one vector of channels of an output pixel.
 template <class T, int count>
-__global__ void __launch_bounds__(kThreads) depthwise_any_geometry(ForwardJob<T> job) {
-  const int groups = job.y.c / count;
-  const std::int64_t all = job.y.pixels() * groups, step = std::int64_t{gridDim.x} * blockDim.x;
+__global__ void __launch_bounds__(kThreads)
+    depthwise_forward_pixels(View<const T> x, const float* kernel, const float* bias, Activation act, ConvGeometry g,
+                             View<T> y) {
+  const int groups = y.c / count;
+  const std::int64_t all = y.pixels() * groups, step = std::int64_t{gridDim.x} * blockDim.x;
   for (std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < all; i += step) {
-    const int channel = static_cast<int>(i % groups) * count;
-    const std::int64_t pixel = i / groups, line = pixel / job.y.w;
-    const int q = static_cast<int>(pixel % job.y.w), p = static_cast<int>(line % job.y.h);
-    const int n = static_cast<int>(line / job.y.h);
+    const std::int64_t pixel = i / groups, line = pixel / y.w;
+    const int channel = static_cast<int>(i % groups) * count, n = static_cast<int>(line / y.h);
+    const int row = static_cast<int>(line % y.h) * g.stride_h - g.pad.top;
+    const int col = static_cast<int>(pixel % y.w) * g.stride_w - g.pad.left;
     float sum[count];
-    load_bias(job.bias, channel, sum);
-    for (int r = 0; r < job.g.kernel_h; ++r) {
-      const int h = p * job.g.stride_h - job.g.pad.top + r;
-      if (h < 0 || h >= job.x.h) continue;
-      for (int s = 0; s < job.g.kernel_w; ++s) {
-        const int w = q * job.g.stride_w - job.g.pad.left + s;
-        if (w < 0 || w >= job.x.w) continue;
-        const float* taps = job.kernel + std::int64_t{r * job.g.kernel_w + s} * job.y.c + channel;
-        float values[count];
-        load<count>(job.x.at(n, h, w) + channel, values);
 #pragma unroll
-        for (int k = 0; k < count; ++k) sum[k] += values[k] * taps[k];
+    for (int k = 0; k < count; ++k) sum[k] = bias != nullptr ? bias[channel + k] : 0.0F;
+    for (int r = std::max(0, -row); r < std::min(g.kernel_h, x.h - row); ++r) {
+      for (int s = std::max(0, -col); s < std::min(g.kernel_w, x.w - col); ++s) {
+        float values[count];
+        load<count>(x.at(n, row + r, col + s) + channel, values);
+        const float* tap = kernel + std::int64_t{r * g.kernel_w + s} * x.c + channel;
+#pragma unroll
+        for (int k = 0; k < count; ++k) sum[k] += values[k] * tap[k];
       }
     }
 #pragma unroll
-    for (int k = 0; k < count; ++k) sum[k] = activate(job.act, sum[k]);
-    store<count>(job.y.pixel(pixel) + channel, sum);
+    for (int k = 0; k < count; ++k) sum[k] = activate(act, sum[k]);
+    store<count>(y.pixel(pixel) + channel, sum);
   }
 }
 
 template <class T, int stride>
-void launch_tiles(const Stream& stream, const ForwardJob<T>& job) {
-  constexpr int kWide = kVector<T>;
-  using Tile = Tile<stride>;
-  const View<T>& y = job.y;
-  const int tiles = ((y.h + Tile::kOutH - 1) / Tile::kOutH) * ((y.w + Tile::kOutW - 1) / Tile::kOutW);
-  KARYON_CHECK(tiles <= 65535, "a grid has 65535 tiles at most");
-  const dim3 grid((static_cast<unsigned>(y.c) + kLanes * kWide - 1) / (kLanes * kWide), static_cast<unsigned>(tiles),
-                  blocks_for(y.n, 1));
-  LAUNCH((depthwise_3x3_tiles<T, kWide, stride>), grid, kThreads, stream, job);
-}
-
-/// Whether the tiles serve: 3x3, one stride of 1 or 2, few enough of them.
-bool tiles_serve(const ConvGeometry& g, int out_h, int out_w) {
-  return g.kernel_h == 3 && g.kernel_w == 3 && g.stride_h == g.stride_w && g.stride_h <= 2 &&
-         std::int64_t{out_h} * out_w <= std::int64_t{65535} * Tile<2>::kOutputs / 4;
+void forward_by_tiles(const Stream& stream, View<const T> x, const float* kernel, const float* bias, Activation act,
+                      const ConvGeometry& g, View<T> y) {
+  const TileGrid grid(y.n, y.h, y.w, y.c / kVector<T>);
+  const auto blocks = static_cast<unsigned>(grid.tiles() * grid.groups);
+  LAUNCH((depthwise_forward_tile<T, stride>), blocks, grid.block(), stream, x, kernel, bias, act, g, y, grid);
 }
 
 }  // namespace
@@ -145,15 +98,16 @@ void depthwise_conv_forward(Stream& stream, View<const T> x, const float* kernel
   KARYON_CHECK(x.n == y.n && x.c == y.c && y.h == geometry.out_h(x.h) && y.w == geometry.out_w(x.w),
                "a depthwise convolution's output has another size than its geometry gives");
   constexpr int kWide = kVector<T>;
-  const ForwardJob<T> job{x, kernel, bias, act, geometry, y};
   if (!in_vectors_of(x, kWide) || !in_vectors_of(y, kWide)) {
-    LAUNCH((depthwise_any_geometry<T, 1>), blocks_for(y.size(), kThreads), kThreads, stream, job);
-  } else if (!tiles_serve(geometry, y.h, y.w)) {
-    LAUNCH((depthwise_any_geometry<T, kWide>), blocks_for(y.size() / kWide, kThreads), kThreads, stream, job);
+    LAUNCH((depthwise_forward_pixels<T, 1>), blocks_for(y.size(), kThreads), kThreads, stream, x, kernel, bias, act,
+           geometry, y);
+  } else if (!tiles_serve(geometry)) {
+    LAUNCH((depthwise_forward_pixels<T, kWide>), blocks_for(y.size() / kWide, kThreads), kThreads, stream, x, kernel,
+           bias, act, geometry, y);
   } else if (geometry.stride_h == 1) {
-    launch_tiles<T, 1>(stream, job);
+    forward_by_tiles<T, 1>(stream, x, kernel, bias, act, geometry, y);
   } else {
-    launch_tiles<T, 2>(stream, job);
+    forward_by_tiles<T, 2>(stream, x, kernel, bias, act, geometry, y);
   }
 }
 template void depthwise_conv_forward<float>(Stream&, ConstFloatView, const float*, const float*, Activation,

@@ -1,5 +1,5 @@
-// Global average pooling on CUDA: a block an image and 32 channels, its rows of threads share the pixels.
-#include "kernels/channel_tiles.h"
+// Global average pooling on CUDA: a block 32 vectors of channels of one image. Its warps share the pixels, each every
+// eighth, and the first adds up what they found, in their order.
 #include "kernels/pool.h"
 #include "kernels/simt.h"
 
@@ -7,25 +7,56 @@ namespace karyon::cuda {
 
 namespace {
 
-__global__ void mean_of_channels(ConstFloatView x, FloatView y) {
-  SHARED(float, scratch, kTileThreads);
-  const int channel = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x), pixels = x.h * x.w;
-  for (int n = static_cast<int>(blockIdx.y); n < x.n; n += static_cast<int>(gridDim.y)) {
-    float sum[1] = {};
-    for (int i = static_cast<int>(threadIdx.y); channel < x.c && i < pixels; i += static_cast<int>(blockDim.y)) {
-      sum[0] += x.pixel(std::int64_t{n} * pixels + i)[channel];
+constexpr int kPoolWarps = 8;
+
+template <int count>
+__global__ void __launch_bounds__(kWarp* kPoolWarps)
+    average_image_channels(ConstFloatView x, FloatView y, unsigned groups) {
+  SHARED(float, scratch, kPoolWarps* kWarp* count);
+  const int n = static_cast<int>(blockIdx.x / groups), lane = static_cast<int>(threadIdx.x);
+  const int warp = static_cast<int>(threadIdx.y), pixels = x.h * x.w;
+  const int channel = (static_cast<int>(blockIdx.x % groups) * kWarp + lane) * count;
+  float sums[count] = {};
+  if (channel < x.c) {
+#pragma unroll 4
+    for (int i = warp; i < pixels; i += kPoolWarps) {
+      float values[count];
+      load<count>(x.pixel(std::int64_t{n} * pixels + i) + channel, values);
+#pragma unroll
+      for (int k = 0; k < count; ++k) sums[k] += values[k];
     }
-    sum_over_rows(sum, scratch);
-    if (threadIdx.y == 0 && channel < x.c) y.pixel(n)[channel] = sum[0] / static_cast<float>(pixels);
   }
+  store<count>(scratch + (warp * kWarp + lane) * count, sums);
+  __syncthreads();
+  if (warp > 0 || channel >= x.c) return;
+  for (int other = 1; other < kPoolWarps; ++other) {
+    float values[count];
+    load<count>(scratch + (other * kWarp + lane) * count, values);
+#pragma unroll
+    for (int k = 0; k < count; ++k) sums[k] += values[k];
+  }
+#pragma unroll
+  for (int k = 0; k < count; ++k) sums[k] /= static_cast<float>(pixels);
+  store<count>(y.pixel(n) + channel, sums);
+}
+
+template <int count>
+void average(const Stream& stream, ConstFloatView x, FloatView y) {
+  const unsigned groups = blocks_for(x.c, kWarp * count);
+  LAUNCH(average_image_channels<count>, groups * static_cast<unsigned>(x.n), dim3(kWarp, kPoolWarps), stream, x, y,
+         groups);
 }
 
 }  // namespace
 
 void global_average_pool(Stream& stream, ConstFloatView x, FloatView y) {
-  KARYON_CHECK(x.n == y.n && x.c == y.c && y.h == 1 && y.w == 1 && x.size() > 0, "pooling gives one pixel an image");
-  const dim3 grid(blocks_for(x.c, kWarp), blocks_for(x.n, 1));
-  LAUNCH(mean_of_channels, grid, dim3(kWarp, kTileThreads / kWarp), stream, x, y);
+  KARYON_CHECK(y.n == x.n && y.h == 1 && y.w == 1 && y.c == x.c, "global average pooling gives one pixel an image");
+  constexpr int kWide = kVector<float>;
+  if (in_vectors_of(x, kWide) && in_vectors_of(y, kWide)) {
+    average<kWide>(stream, x, y);
+  } else {
+    average<1>(stream, x, y);
+  }
 }
 
 }  // namespace karyon::cuda

@@ -138,8 +138,11 @@ TEST_F(CudaUNet, GivesTheLogitsAndGradientsOfTheCpu) {
       for (const float g : cpu[i]) largest = std::max(largest, std::abs(static_cast<double>(g)));
     }
     for (std::size_t i = 1; i < cpu.size(); ++i) {
-      // A gradient that is zero in theory is rounding of larger ones.
-      EXPECT_LE(worst_difference(cuda[i], cpu[i]), 1e-3 * range(cpu[i]) + 1e-5 * largest) << "gradient " << i;
+      // A gradient that is zero in theory is rounding of larger ones; the encoder's batch norm over two pixels, where it
+      // trains, stretches what rounding there is.
+      const double of_range = frozen ? 1e-3 : 5e-3, of_largest = frozen ? 1e-5 : 3e-5;
+      EXPECT_LE(worst_difference(cuda[i], cpu[i]), of_range * range(cpu[i]) + of_largest * largest)
+          << "gradient " << i;
     }
   }
 }

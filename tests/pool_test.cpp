@@ -1,9 +1,12 @@
 // Global average pooling.
 #include "kernels/pool.h"
 
+#include <cmath>
+
 #include <gtest/gtest.h>
 
 #include "tests/op_case.h"
+#include "tests/reference/pool.h"
 
 namespace karyon::testing {
 namespace {
@@ -14,27 +17,36 @@ struct PoolCase {
 };
 
 OpCase pool(const PoolCase& c) {
-  RandomStream random(16, Purpose::bench);
+  RandomStream random(17, Purpose::bench);
   const Array x = random_array(c.shape, random);
-  const Shape shape{c.shape[0], 1, 1, c.shape[3]};
-  const auto mean = [x](int n, int, int, int channel) {
-    reference::Sum sum;
-    for (int h = 0; h < x.shape[1]; ++h) {
-      for (int w = 0; w < x.shape[2]; ++w) sum.add(x.at(n, h, w, channel) / (x.shape[1] * x.shape[2]));
-    }
-    return sum;
+  const Shape y_shape{c.shape[0], 1, 1, c.shape[3]};
+  // A sum in float, then a division that rounds once more.
+  const auto mean = [x, y_shape](std::int64_t flat) {
+    const auto [n, p, q, channel] = reference::unravel(y_shape, flat);
+    const double pixels = x.shape[1] * x.shape[2];
+    const Expected sum = sum_in_float(reference::sum_of_image(x, n, channel));
+    return Expected{sum.value / pixels, sum.tolerance / pixels + std::abs(sum.value) / pixels * 0x1p-24};
   };
   return {
       .name = "pool " + text(c.shape),
-      .arguments = {input("x", x, c.x), output("y", shape, sums_in_float(shape, mean), c.y)},
+      .arguments = {input("x", x, c.x), output("y", y_shape, mean, c.y)},
       .run = [](Stream& stream, Arguments& a) { ON_DEVICE(global_average_pool, stream, a.view("x"), a.view("y")); }};
 }
 
-TEST(Pool, MeansOfEveryChannel) {
-  for (const PoolCase& c : std::vector<PoolCase>{{.shape = {2, 7, 7, 64}},
-                                                 {.shape = {3, 7, 5, 33}, .x = {1, 2}, .y = {0, 3}},
-                                                 {.shape = {1, 1, 1, 1}},
-                                                 {.shape = {1, 31, 9, 257}}}) {
+TEST(PoolReference, KnownAnswer) {
+  Array x({2, 1, 2, 2});
+  x.values = {1, 10, 3, 30, 5, 50, 9, 90};
+  EXPECT_EQ(reference::sum_of_image(x, 0, 1).value, 40);
+  EXPECT_EQ(reference::sum_of_image(x, 1, 0).value, 14);
+}
+
+TEST(Pool, MeanOfEachChannel) {
+  // One pixel; channels one by one, beside others; whole vectors, beside others and in several groups.
+  for (const PoolCase& c : std::vector<PoolCase>{{{1, 1, 1, 1}},
+                                                 {{3, 7, 5, 33}, {1, 2}, {0, 3}},
+                                                 {{1, 31, 9, 257}},
+                                                 {{2, 7, 7, 64}, {4, 0}, {0, 8}},
+                                                 {{2, 4, 4, 1280}}}) {
     EXPECT_EQ(faults(pool(c)), "");
   }
 }

@@ -1,3 +1,5 @@
+cmake_minimum_required(VERSION 3.25)
+
 # Fails when a kernel (a __global__ function of SOURCES/*.cu) was run by no test: its name is in no file of LAUNCHED.
 file(GLOB sources ${SOURCES}/*.cu)
 file(GLOB lists ${LAUNCHED}/*.txt)

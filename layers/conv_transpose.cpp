@@ -51,7 +51,8 @@ void with_types(ElementType inputs, ElementType result, const Body& body) {
 
 /// Multiply-adds of the part of the kernel over `channels` input channels.
 double multiply_adds(const Tensor& x, const Tensor& kernel, int channels) {
-  return static_cast<double>(x.view().pixels()) * static_cast<double>(kernel.size()) / kernel.shape()[3] * channels;
+  return static_cast<double>(x.size() / x.shape()[3]) * static_cast<double>(kernel.size()) / kernel.shape()[3] *
+         channels;
 }
 
 Tensor run(Tape& tape, const std::vector<Tensor>& inputs, const Tensor& kernel, const Tensor& bias, Activation act,

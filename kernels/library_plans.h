@@ -2,7 +2,7 @@
 // algorithm for each shape.
 // Invariant: a copy is made again only when its kernel's stamp has moved; blocks that were outgrown are kept, for a
 // captured graph may still read them. A choice is made once in a process and holds for every stream: two algorithms
-// differ in the order of adding, so choosing anew could give other bits.
+// may add in another order, so choosing anew could give other bits. Another process may choose otherwise.
 #pragma once
 
 #include <compare>

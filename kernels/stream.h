@@ -35,8 +35,8 @@ class MemorySource {
 };
 
 struct DnnlPlans;    // primitives and packed weights, known to kernels/conv_dnnl.cpp alone
-struct CudnnPlans;   // descriptors and chosen algorithms, known to kernels/conv_cudnn.cpp alone
-struct CublasPlans;  // layouts and chosen algorithms, known to kernels/gemm_cublas.cpp alone
+struct CudnnPlans;   // descriptors and chosen algorithms, known to kernels/plans_cudnn.cpp alone
+struct CublasPlans;  // layouts and chosen algorithms, known to kernels/product_cublas.cpp alone
 
 /// How CUDA multiplies float32 numbers: as they are, or rounded to TensorFloat-32 (10 bits) for the tensor cores.
 enum class Float32Math : std::uint8_t { exact, tf32 };

@@ -191,14 +191,20 @@ TEST(CommandLine, HelpShowsFlagsDefaultsAndExitStatuses) {
   }
 }
 
-TEST(CommandLine, VersionNamesLibraryCompilerAndProcessor) {
+TEST(CommandLine, VersionNamesLibraryCompilerProcessorAndCuda) {
   try {
     Sample().parse({"--version"});
     FAIL() << "no version";
   } catch (const Answered& answer) {
     EXPECT_TRUE(answer.text.starts_with("sample " KARYON_VERSION "\n")) << answer.text;
-    for (const char* part : {"compiler: ", "oneDNN ", "cpu: ", "cuda: not built in"})
+    for (const char* part : {"\ncompiler: ", "\nlibrary: oneDNN ", "\ncpu: "})
       EXPECT_TRUE(contains(answer.text, part)) << answer.text;
+#if KARYON_WITH_CUDA
+    for (const char* part : {"\ncuda: toolkit ", "\ndriver: ", "\ncuDNN: ", "\ncuBLAS: ", "\ndevice: "})
+      EXPECT_TRUE(contains(answer.text, part)) << answer.text;
+#else
+    EXPECT_TRUE(contains(answer.text, "\ncuda: not built in\n")) << answer.text;
+#endif
   }
 }
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <string_view>
 
 #include <gtest/gtest.h>
 #include <sched.h>
@@ -12,33 +13,73 @@
 
 #include "apps/cli/cpus.h"
 #include "kernels/check.h"
+#include "kernels/cuda_device.h"
 
 namespace karyon {
 namespace {
 
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
-TEST(Device, CpuAndAutoAreTheCpuHere) {
+// What choose_device says on stderr while it chooses.
+std::string said(const char* wanted, Device& chosen) {
   Log log(Verbosity::normal);
   testing::internal::CaptureStderr();
-  EXPECT_FALSE(choose_device("cpu", log).is_cuda());
-  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
-  testing::internal::CaptureStderr();
-  EXPECT_FALSE(choose_device("auto", log).is_cuda());
-  EXPECT_EQ(testing::internal::GetCapturedStderr(), "device: cpu, because this build has no CUDA part\n");
+  chosen = choose_device(wanted, log);
+  return testing::internal::GetCapturedStderr();
 }
 
-TEST(Device, AnExplicitCudaIsRefusedWithWhatWasFound) {
-  Log log(Verbosity::normal);
-  for (const char* name : {"cuda", "cuda:1"}) {
+TEST(Device, TheCpuIsTakenWithoutAWord) {
+  Device chosen;
+  EXPECT_EQ(said("cpu", chosen), "");
+  EXPECT_FALSE(chosen.is_cuda());
+}
+
+TEST(Device, AutoSaysInOneLineWhatItTookAndWhy) {
+  Device chosen;
+  const std::string line = said("auto", chosen);
+  const cuda::Devices found = cuda::find_devices();
+  EXPECT_EQ(chosen.is_cuda(), found.usable(0));
+  EXPECT_EQ(std::count(line.begin(), line.end(), '\n'), 1) << line;
+  if (chosen.is_cuda()) {
+    EXPECT_TRUE(line.starts_with("device: cuda:0 (" + found.devices[0].name + ", compute capability ")) << line;
+  } else {
+    EXPECT_TRUE(line.starts_with("device: cpu, because ")) << line;
+    EXPECT_TRUE(contains(line, found.devices.empty() ? found.fault : found.devices[0].fault)) << line;
+  }
+}
+
+TEST(Device, AnExplicitCudaIsTakenOrRefusedNeverReplaced) {
+  for (const char* name : {"cuda", "cuda:0", "cuda:1"}) {
+    const int index = name == std::string_view("cuda:1") ? 1 : 0;
+    Device chosen;
     try {
-      choose_device(name, log);
-      FAIL() << name;
-    } catch (const Error& error) {
-      EXPECT_EQ(error.code(), Exit::no_device);
-      for (const char* part : {name, "no CUDA part", "libcuda.so.1", "/dev/nvidia", "--device cpu"})
-        EXPECT_TRUE(contains(error.what(), part)) << error.what();
+      const std::string line = said(name, chosen);
+      EXPECT_TRUE(chosen.is_cuda());
+      EXPECT_EQ(chosen.index, index);
+      EXPECT_TRUE(contains(line, "device: " + chosen.text() + " (")) << line;
+    } catch (const Error&) {
+      testing::internal::GetCapturedStderr();
+      EXPECT_FALSE(cuda::find_devices().usable(index));
     }
+  }
+}
+
+TEST(Device, ARefusalTellsWhatWasFound) {
+  Log log(Verbosity::normal);
+  try {
+    choose_device("cuda:999", log);
+    FAIL() << "no machine has so many devices";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Exit::no_device);
+    const cuda::Devices found = cuda::find_devices();
+    const std::string fault = found.fault.empty() ? "no such device" : found.fault;
+    for (const std::string& part : {std::string("--device cuda:999: "), fault, std::string("driver"),
+                                    std::string("/dev/nvidia"), std::string("; use --device cpu")})
+      EXPECT_TRUE(contains(error.what(), part)) << part << " in " << error.what();
+    EXPECT_EQ(contains(error.what(), "libcuda.so.1"), found.driver_version.empty()) << error.what();
+    for (const cuda::DeviceFacts& device : found.devices) EXPECT_TRUE(contains(error.what(), device.name));
+    for (const char* part : {"cuDNN ", "cuBLASLt "})
+      EXPECT_EQ(contains(error.what(), part), found.built) << error.what();
   }
 }
 

@@ -29,7 +29,7 @@ class Bench {
     const std::string name =
         device.is_cuda() ? cuda::find_devices().devices.at(static_cast<std::size_t>(device.index)).name : "cpu";
     std::printf("device: %s\ncopy: %.0f GB/s, read and written\n", name.c_str(), copy_ * 1e-9);
-    std::printf("%-42s %-4s %9s %9s %7s %8s %8s\n", "op", "type", "ms", "best", "GB/s", "of copy", "GFLOP/s");
+    std::printf("%-51s %-4s %9s %9s %7s %8s %8s\n", "op", "type", "ms", "best", "GB/s", "of copy", "GFLOP/s");
     json_ = {{"device", name}, {"copy_gb_s", copy_ * 1e-9}, {"rows", nlohmann::json::array()}};
   }
 
@@ -45,7 +45,7 @@ class Bench {
     const char* type = std::is_same_v<T, float> ? "f32" : "bf16";
     const double seconds = timing.median_ms * 1e-3, rate = work.bytes / seconds;
     const double gflops = 2e-9 * work.multiply_adds / seconds;
-    std::printf("%-42s %-4s %9.4f %9.4f %7.0f %7.0f%% %8.0f\n", name.c_str(), type, timing.median_ms, timing.best_ms,
+    std::printf("%-51s %-4s %9.4f %9.4f %7.1f %7.0f%% %8.0f\n", name.c_str(), type, timing.median_ms, timing.best_ms,
                 rate * 1e-9, 100 * rate / copy_, gflops);
     std::fflush(stdout);
     json_["rows"].push_back({{"op", name},

@@ -1,6 +1,6 @@
-// encoder_parity WEIGHTS TAPS: runs the encoder of WEIGHTS on the images in TAPS and compares every tap there.
-// Exit 0 when each deviates by at most 1e-4 of its range, 1 when one does not, 65 for an unreadable file, 66 for none,
-// 2 for wrong usage.
+// encoder_parity [--device NAME] WEIGHTS TAPS: runs the encoder of WEIGHTS on the images in TAPS and compares every tap
+// there. Exit 0 when each deviates by at most 1e-4 of its range, 1 when one does not, 65 for an unreadable file, 66 for
+// none, 69 for a device that cannot be used, 2 for wrong usage.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kernels/check.h"
+#include "tests/device_flag.h"
 #include "tests/encoder_taps.h"
 #include "weights/safetensors.h"
 
@@ -34,7 +35,10 @@ bool compare(const std::string& name, const std::vector<float>& expected, const 
   return fits;
 }
 
-int run(const std::string& weights_path, const std::string& taps_path) {
+int run(std::vector<std::string> arguments) {
+  const Device device = take_device(arguments);
+  if (arguments.size() != 2) throw Error(Exit::usage, "usage: encoder_parity [--device NAME] WEIGHTS TAPS");
+  const std::string &weights_path = arguments[0], &taps_path = arguments[1];
   const EncoderWeights weights = load_encoder_weights(weights_path);
   const SafetensorsFile file(std::filesystem::path{taps_path});
   const ArchiveEntry* images = file.find("images_uint8_nhwc");
@@ -42,7 +46,7 @@ int run(const std::string& weights_path, const std::string& taps_path) {
       images->count() == 0) {
     throw Error(Exit::bad_data, taps_path + ": expected images_uint8_nhwc, uint8 of shape [n, h, w, 3]");
   }
-  Context context({}, kThreads);
+  Context context(device, kThreads);
   const std::map<std::string, Tensor> taps =
       encoder_taps(context, weights, weights_path, file.read(images->name), static_cast<int>(images->shape[0]),
                    static_cast<int>(images->shape[1]), static_cast<int>(images->shape[2]));
@@ -74,12 +78,8 @@ int run(const std::string& weights_path, const std::string& taps_path) {
 }  // namespace karyon
 
 int main(int argc, char** argv) {
-  if (argc != 3) {
-    std::fprintf(stderr, "usage: encoder_parity WEIGHTS TAPS\n");
-    return static_cast<int>(karyon::Exit::usage);
-  }
   try {
-    return karyon::run(argv[1], argv[2]);
+    return karyon::run({argv + 1, argv + argc});
   } catch (const karyon::Error& e) {
     std::fprintf(stderr, "encoder_parity: %s\n", e.what());
     return static_cast<int>(e.code());

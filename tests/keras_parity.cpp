@@ -1,5 +1,6 @@
-// keras_parity FILE: repeats in Karyon the training steps that Keras took, and compares all that FILE holds of them.
-// Exit 0 when every value agrees, 1 when one does not, 65 for an unreadable file, 66 for none, 2 for wrong usage.
+// keras_parity [--device NAME] FILE: repeats in Karyon the training steps that Keras took, and compares all that FILE
+// holds of them. Exit 0 when every value agrees, 1 when one does not, 65 for an unreadable file, 66 for none, 69 for a
+// device that cannot be used, 2 for wrong usage.
 //
 // A value agrees within 0.8% of its tensor's range, so that a single one moved by 1% stands out; more is granted only
 // where rounding alone moves Karyon's own results as far (rounding_model.h), and never more than the tolerance that is
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "kernels/check.h"
+#include "tests/device_flag.h"
 #include "tests/keras_replay.h"
 #include "tests/rounding_model.h"
 
@@ -154,7 +156,7 @@ std::vector<Deviation> compare_part(const KerasReference& r, const Part& part, c
 /// Adds runs until they explain the file within the base tolerance; else, after as many as are worth it, the rest is
 /// granted by their spread. Noise is drawn anew for all images in the first third of the runs, then from the run
 /// closest to the file on for one image at a time.
-std::vector<Deviation> compare_with_runs(const KerasReference& r, const Part& part) {
+std::vector<Deviation> compare_with_runs(const KerasReference& r, const Part& part, Device device) {
   const int steps = part.noisy_step == 0 ? 1 : r.steps;
   std::vector<Results> runs;
   RoundingSeeds closest = no_rounding(r);
@@ -167,7 +169,7 @@ std::vector<Deviation> compare_with_runs(const KerasReference& r, const Part& pa
     for (std::size_t image = 0; t > 0 && part.noisy_step < seeds.size() && image < seeds[0].size(); ++image) {
       if (t <= limit / 3 || image == t % seeds[0].size()) seeds[part.noisy_step][image] = static_cast<std::uint32_t>(t);
     }
-    Results run = replay_training(r, FirstUpdate::reference, seeds, steps);
+    Results run = replay_training(r, FirstUpdate::reference, seeds, steps, device);
     std::erase_if(run, [&](const auto& result) { return !part.belongs(result.first); });
     const double fit = misfit(r.expected, run, part.belongs);
     if (fit < least) closest = seeds;
@@ -195,12 +197,15 @@ std::array<double, kKinds.size()> plain_deviations(const KerasReference& r, cons
   return worst;
 }
 
-int run(const std::string& path) {
+int run(std::vector<std::string> arguments) {
+  const Device device = take_device(arguments);
+  if (arguments.size() != 1) throw Error(Exit::usage, "usage: keras_parity [--device NAME] FILE");
+  const std::string& path = arguments[0];
   const KerasReference r = read_keras_reference(path);
-  const Results plain = replay_training(r, FirstUpdate::own, no_rounding(r), r.steps);
+  const Results plain = replay_training(r, FirstUpdate::own, no_rounding(r), r.steps, device);
   check_names(r, plain);
-  std::vector<Deviation> deviations = compare_with_runs(r, {in_step1, 0, 64});
-  const std::vector<Deviation> later = compare_with_runs(r, {after_step1, 1, 40});
+  std::vector<Deviation> deviations = compare_with_runs(r, {in_step1, 0, 64}, device);
+  const std::vector<Deviation> later = compare_with_runs(r, {after_step1, 1, 40}, device);
   deviations.insert(deviations.end(), later.begin(), later.end());
   const auto own = plain_deviations(r, plain);
 
@@ -231,12 +236,8 @@ int run(const std::string& path) {
 }  // namespace karyon
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::fprintf(stderr, "usage: keras_parity FILE\n");
-    return static_cast<int>(karyon::Exit::usage);
-  }
   try {
-    return karyon::run(argv[1]);
+    return karyon::run({argv + 1, argv + argc});
   } catch (const karyon::Error& e) {
     std::fprintf(stderr, "keras_parity: %s\n", e.what());
     return static_cast<int>(e.code());

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
+#include <numeric>
 
 #include "apps/models/parameters.h"
 #include "engine/random.h"
 #include "kernels/augment.h"
 #include "kernels/check.h"
+#include "kernels/copy.h"
 #include "model/training_step.h"
 
 namespace karyon {
@@ -24,15 +27,16 @@ float noise_level(std::uint32_t seed) {
 }
 
 void add_rounding_noise(const Tensor& x, int step, const std::vector<std::uint32_t>& seeds) {
-  const std::int64_t count = x.size() / static_cast<std::int64_t>(seeds.size());
+  if (std::all_of(seeds.begin(), seeds.end(), [](std::uint32_t seed) { return seed == 0; })) return;
+  std::vector<float> values = x.to_vector();
+  const std::size_t count = values.size() / seeds.size();
   for (std::size_t image = 0; image < seeds.size(); ++image) {
     if (seeds[image] == 0) continue;
     RandomStream random(seeds[image], Purpose::bench, static_cast<std::uint32_t>(step));
     const float level = noise_level(seeds[image]);
-    float* values = x.data() + static_cast<std::int64_t>(image) * count;
-    for (std::int64_t i = 0; i < count; ++i) values[i] *= 1.0F + random.uniform(-level, level);
+    for (std::size_t i = 0; i < count; ++i) values[image * count + i] *= 1.0F + random.uniform(-level, level);
   }
-  x.mark_changed();
+  x.assign(values);
 }
 
 void take_gradients(const KerasReference& r, const TrainingStep& step) {
@@ -43,9 +47,16 @@ void take_gradients(const KerasReference& r, const TrainingStep& step) {
     if (found == r.expected.end() || found->second.shape != gradient.shape()) {
       throw Error(Exit::bad_data, r.source + ": expected " + name + " of shape " + shape_text(gradient.shape()));
     }
-    std::copy(found->second.values.begin(), found->second.values.end(), gradient.data());
-    gradient.mark_changed();
+    gradient.assign(found->second.values);
   }
+}
+
+/// Bytes of the host in the device's memory.
+template <class T>
+std::unique_ptr<Buffer> on_device(Context& context, const std::vector<T>& values) {
+  auto buffer = std::make_unique<Buffer>(context, values.size() * sizeof(T));
+  upload(context.stream(), buffer->template as<void>(), values.data(), values.size() * sizeof(T));
+  return buffer;
 }
 
 }  // namespace
@@ -55,21 +66,24 @@ RoundingSeeds no_rounding(const KerasReference& reference) {
           std::vector<std::uint32_t>(static_cast<std::size_t>(reference.batch), 0)};
 }
 
-Results replay_training(const KerasReference& r, FirstUpdate first_update, const RoundingSeeds& seeds, int steps) {
+Results replay_training(const KerasReference& r, FirstUpdate first_update, const RoundingSeeds& seeds, int steps,
+                        Device device) {
   Results ours;
   const auto keep = [&](const std::string& name, const Tensor& t) { ours[name] = {t.shape(), t.to_vector()}; };
-  Context context({}, kThreads);
+  Context context(device, kThreads);
   UNet unet(context, r.options);
   assign_arrays(unet, "init/", r.init, {}, r.source);
   unet.encoder().set_frozen(!r.finetuned);
   TrainingStep step(context, unet, {});
 
-  std::vector<std::int32_t> order(static_cast<std::size_t>(r.batch));
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int32_t>(i);
+  std::vector<std::int32_t> in_order(static_cast<std::size_t>(r.batch));
+  std::iota(in_order.begin(), in_order.end(), 0);
+  const auto images = on_device(context, r.images), masks = on_device(context, r.masks);
+  const auto order = on_device(context, in_order);
   const Tensor x = Tensor::empty(context, {r.batch, r.h, r.w, 3});
   const auto load_images = [&](std::size_t s) {
-    ON_DEVICE(augment_images, context.stream(), r.images.data() + s * r.pixels() * 3, order.data(), nullptr,
-              Normalisation(), x.view());
+    ON_DEVICE_AS((float), augment_images, context.stream(), images->as<std::uint8_t>() + s * r.pixels() * 3,
+                 order->as<std::int32_t>(), nullptr, Normalisation(), x.view());
     x.mark_changed();
   };
 
@@ -78,7 +92,7 @@ Results replay_training(const KerasReference& r, FirstUpdate first_update, const
     load_images(s);
     add_rounding_noise(x, static_cast<int>(s), seeds[s]);
     Tensor logits;
-    const XentCounts counts = step.compute_gradients(x, r.masks.data() + s * r.pixels(), &logits);
+    const XentCounts counts = step.compute_gradients(x, masks->as<std::uint8_t>() + s * r.pixels(), &logits);
     const auto n = static_cast<double>(counts.pixels);
     losses.push_back(static_cast<float>(counts.loss_sum / n));
     accuracies.push_back(static_cast<float>(static_cast<double>(counts.correct) / n));

@@ -23,6 +23,6 @@ enum class FirstUpdate {
 /// Error bad_data when the initial weights do not fit the network or a gradient that is to be used does not stand in
 /// the file.
 Results replay_training(const KerasReference& reference, FirstUpdate first_update, const RoundingSeeds& seeds,
-                        int steps);
+                        int steps, Device device = {});
 
 }  // namespace karyon

@@ -1,5 +1,8 @@
-// Dense convolution on CUDA cores: the input is the fine grid of implicit_gemm.h, the output the coarse one.
+// Dense convolution on CUDA: 1x1 by cuBLASLt, others by cuDNN; where a library is not there or has nothing for the shape,
+// on CUDA cores by Karyon's own kernels: the input is the fine grid of implicit_gemm.h, the output the coarse one.
 #include "kernels/conv.h"
+#include "kernels/conv_cudnn.h"
+#include "kernels/gemm_cublas.h"
 #include "kernels/implicit_gemm.h"
 #include "kernels/partial_sums.h"
 
@@ -20,6 +23,8 @@ void conv_forward(Stream& stream, View<const T> x, StampedKernel kernel, const f
                   Activation act, const ConvGeometry& geometry, View<T> y) {
   check_shapes(x, y, geometry);
   KARYON_CHECK(!residual || residual.same_shape(y), "a residual has the output's shape");
+  if (cublas_conv_forward<T>(stream, x, kernel, bias, residual, act, geometry, y)) return;
+  if (cudnn_conv_forward<T>(stream, x, kernel, bias, residual, act, geometry, y)) return;
   gemm_to_coarse<T, T>(stream, x, kernel.data, y.c, {bias, residual, act}, geometry, y);
 }
 
@@ -27,6 +32,8 @@ template <class T>
 void conv_backward_data(Stream& stream, View<const T> dy, StampedKernel kernel, const ConvGeometry& geometry,
                         View<T> dx) {
   check_shapes(dx, dy, geometry);
+  if (cublas_conv_backward_data<T>(stream, dy, kernel, geometry, dx)) return;
+  if (cudnn_conv_backward_data<T>(stream, dy, kernel, geometry, dx)) return;
   gemm_to_fine<T, T>(stream, {&dy, 1}, kernel.data, {}, geometry, dx);
 }
 
@@ -34,6 +41,8 @@ template <class T>
 void conv_backward_weight(Stream& stream, View<const T> x, View<const T> dy, const ConvGeometry& geometry,
                           float* dkernel, float* dbias) {
   check_shapes(x, dy, geometry);
+  if (cublas_conv_backward_weight<T>(stream, x, dy, geometry, dkernel, dbias)) return;
+  if (cudnn_conv_backward_weight<T>(stream, x, dy, geometry, dkernel, dbias)) return;
   gemm_of_weights<T, T>(stream, x, {&dy, 1}, geometry, dkernel);
   if (dbias != nullptr) sum_channels(stream, dy, dbias);
 }

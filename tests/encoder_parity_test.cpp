@@ -96,6 +96,14 @@ TEST_F(EncoderParity, RefusesUnreadableFiles) {
   EXPECT_EQ(encoder_parity({weights_}).status, 2);
 }
 
+TEST_F(EncoderParity, RefusesADeviceThatIsNotThere) {
+  whole_.write(taps_);
+  EXPECT_EQ(encoder_parity({"--device", "cpu", weights_, taps_}).status, 0);
+  expect_failure(encoder_parity({"--device", "cuda:99", weights_, taps_}), "encoder_parity", 69, {"cuda:99"});
+  expect_failure(encoder_parity({"--device", "gpu", weights_, taps_}), "encoder_parity", 2, {"gpu"});
+  expect_failure(encoder_parity({weights_, taps_, "--device"}), "encoder_parity", 2, {"--device"});
+}
+
 TEST(EncoderParityShared, AgreesWithKeras) {
   const std::filesystem::path shared = shared_folder();
   const std::filesystem::path weights = shared / "data/imagenet/mobilenet_v2_1.0_224.tf-slim-folded.safetensors";

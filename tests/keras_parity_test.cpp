@@ -147,6 +147,14 @@ TEST_F(KerasParity, RefusesUnreadableFiles) {
   EXPECT_EQ(keras_parity({path, path}).status, 2);
 }
 
+TEST_F(KerasParity, RefusesADeviceThatIsNotThere) {
+  const std::filesystem::path path = folder_ / "file.safetensors";
+  small_file(false).write(path);
+  EXPECT_EQ(keras_parity({"--device", "cpu", path}).status, 0);
+  expect_failure(keras_parity({"--device", "cuda:99", path}), "keras_parity", 69, {"cuda:99"});
+  expect_failure(keras_parity({path, "--device"}), "keras_parity", 2, {"--device"});
+}
+
 class KerasParityShared : public KerasParity, public ::testing::WithParamInterface<const char*> {
  protected:
   void SetUp() override {

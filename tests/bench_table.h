@@ -36,13 +36,15 @@ class Bench {
   /// make() gives one set of inputs, as the call that works on them.
   template <class T, class Make>
   void row(const std::string& name, const Work& work, const Make& make) {
+    const bool tf32 = std::is_same_v<T, float> && stream().float32_math() == Float32Math::tf32;
+    if (tf32 && !name.starts_with("conv")) return;  // nothing there is rounded to TF32
     if (name.find(filter_) == std::string::npos) return;
     std::vector<Call> calls(sets_beyond_cache(work.bytes));
     for (Call& call : calls) call = make();
     const Timing timing = time_calls(context_, calls);
     calls.clear();
     context_.memory().trim();
-    const char* type = std::is_same_v<T, float> ? "f32" : "bf16";
+    const char* type = tf32 ? "tf32" : std::is_same_v<T, float> ? "f32" : "bf16";
     const double seconds = timing.median_ms * 1e-3, rate = work.bytes / seconds;
     const double gflops = 2e-9 * work.multiply_adds / seconds;
     std::printf("%-51s %-4s %9.4f %9.4f %7.1f %7.0f%% %8.0f\n", name.c_str(), type, timing.median_ms, timing.best_ms,

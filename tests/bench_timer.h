@@ -1,7 +1,7 @@
 // How long a kernel takes, and random arrays to run it on.
 // Invariant: a kernel is timed on inputs that are not in the cache: each call takes the next of several sets, which
 // together are larger than any cache; on CUDA the calls of a sample are one graph, so that queueing them is not timed.
-// Numbers are random, never zeros. What a first call makes (plans, workspace) is made before.
+// Numbers are random, never zeros. What a first call makes (plans, packed kernels, workspace) is made before.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,6 @@
 // op_bench [--device NAME] [--filter TEXT] [--json FILE]: times every kernel on the shapes of a training step at batch
-// 32 and 128x128. With a filter only the rows whose name holds TEXT.
+// 32 and 128x128; on CUDA in float32, in bf16, and where products are rounded to TensorFloat-32 in that too. With a
+// filter only the rows whose name holds TEXT.
 //
 // Bytes are the fewest that an op can move (each input read once, each output written once), so the share of the copy
 // bandwidth is a lower bound: batch norm, which must read x twice, cannot exceed two thirds forward and three fifths
@@ -309,9 +310,12 @@ int run(std::vector<std::string> arguments) {
   }
   Context context(device, kThreads);
   Bench bench(context, filter);
-  std::vector<ElementType> types{ElementType::f32};
-  if (device.is_cuda()) types.push_back(ElementType::bf16);
-  for (const ElementType type : types) with_type(type, [&]<class T>() { all_rows<T>(bench); });
+  all_rows<float>(bench);
+  if (device.is_cuda()) {
+    context.stream().set_float32_math(Float32Math::tf32);
+    all_rows<float>(bench);
+    with_type(ElementType::bf16, [&]<class T>() { all_rows<T>(bench); });
+  }
   float_rows(bench);
   if (!json.empty()) write_file(json, std::string_view(bench.json().dump(1) + "\n"));
   return 0;

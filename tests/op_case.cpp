@@ -338,7 +338,7 @@ std::string faults(const OpCase& op) {
   const Reference reference = evaluate_reference(op);
   if (on_cpu) run_on_cpu(op, reference, out);
 #if KARYON_WITH_CUDA
-  if (runs_on_cuda()) run_on_cuda(op, reference, out);
+  if (runs_on_cuda() && !op.cpu_alone) run_on_cuda(op, reference, out);
 #endif
   return out.str();
 }

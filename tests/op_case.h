@@ -140,6 +140,7 @@ struct OpCase {
   std::string name;
   std::vector<Argument> arguments;
   std::function<void(Stream&, Arguments&)> run;
+  bool cpu_alone = false;    // run() works on the host's memory itself
   double multiply_adds = 0;  // for measuring
   std::int64_t sample = 0;   // elements of a result to compare with the reference; 0: all
   // Whether the results keep their bits whatever the number of threads (matrix products by oneDNN do not promise it).

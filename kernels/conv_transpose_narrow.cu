@@ -14,9 +14,9 @@ namespace {
 
 constexpr int kWideChannels = 4;  // a thread's channels in the gradients
 
-template <class T, class Y, int outs, int count>
+template <class T, int outs, int count>
 __global__ void __launch_bounds__(kNarrowThreads)
-    narrow_forward_tiles(NarrowInputs<T> in, const float* bias, Activation act, NarrowGrid grid, View<Y> y) {
+    narrow_forward_tiles(NarrowInputs<T> in, const float* bias, Activation act, NarrowGrid grid, FloatView y) {
   SHARED(float, scratch, kNarrowScratch<outs>);
   SHARED(float, weights, kNarrowWeights<outs>);
   const int ti = static_cast<int>(threadIdx.x) / kNarrowSide, tj = static_cast<int>(threadIdx.x) % kNarrowSide;
@@ -30,10 +30,10 @@ __global__ void __launch_bounds__(kNarrowThreads)
       if (p < 0 || p >= y.h || q < 0 || q >= y.w) continue;
       float sums[outs];
       narrow_output<outs>(scratch, down, right, sums);
-      Y* to = y.at(n, p, q);
+      float* to = y.at(n, p, q);
 #pragma unroll
       for (int o = 0; o < outs; ++o) {
-        to[o] = from_float<Y>(activate(act, sums[o] + (bias != nullptr ? bias[o] : 0.0F)));
+        to[o] = activate(act, sums[o] + (bias != nullptr ? bias[o] : 0.0F));
       }
     }
     __syncthreads();  // before the next image takes the tile
@@ -41,16 +41,16 @@ __global__ void __launch_bounds__(kNarrowThreads)
 }
 
 /// The gradients that an input pixel's nine taps meet; zero where a tap is cropped away.
-template <class Y, int outs>
-__device__ inline void load_narrow_gradients(const View<const Y>& dy, const Padding& crop, int n, int i, int j,
+template <int outs>
+__device__ inline void load_narrow_gradients(ConstFloatView dy, const Padding& crop, int n, int i, int j,
                                              float (&gradients)[9 * outs]) {
 #pragma unroll
   for (int tap = 0; tap < 9; ++tap) {
     const int p = 2 * i - crop.top + tap / 3, q = 2 * j - crop.left + tap % 3;
     const bool inside = p >= 0 && p < dy.h && q >= 0 && q < dy.w;
-    const Y* from = inside ? dy.at(n, p, q) : nullptr;
+    const float* from = inside ? dy.at(n, p, q) : nullptr;
 #pragma unroll
-    for (int o = 0; o < outs; ++o) gradients[tap * outs + o] = inside ? to_float(from[o]) : 0.0F;
+    for (int o = 0; o < outs; ++o) gradients[tap * outs + o] = inside ? from[o] : 0.0F;
   }
 }
 
@@ -64,9 +64,9 @@ __device__ inline PixelPlace place_of(std::int64_t pixel, int h, int w) {
 }
 
 /// kernel: [9 * outs][kernel_channels], from the first channel of dx on.
-template <class T, class Y, int outs, int count>
+template <class T, int outs, int count>
 __global__ void __launch_bounds__(kTileThreads)
-    narrow_data_gradient(View<const Y> dy, const float* kernel, int kernel_channels, Padding crop, View<T> dx) {
+    narrow_data_gradient(ConstFloatView dy, const float* kernel, int kernel_channels, Padding crop, View<T> dx) {
   const TilePlace place = tile_place();
   const int channel = place.group * count;
   if (channel >= dx.c) return;
@@ -79,7 +79,7 @@ __global__ void __launch_bounds__(kTileThreads)
   for (std::int64_t pixel = place.pixel; pixel < dx.pixels(); pixel += place.step) {
     const PixelPlace at = place_of(pixel, dx.h, dx.w);
     float gradients[9 * outs], sums[count] = {};
-    load_narrow_gradients<Y, outs>(dy, crop, at.n, at.i, at.j, gradients);
+    load_narrow_gradients<outs>(dy, crop, at.n, at.i, at.j, gradients);
 #pragma unroll
     for (int column = 0; column < 9 * outs; ++column) {
 #pragma unroll
@@ -90,9 +90,9 @@ __global__ void __launch_bounds__(kTileThreads)
 }
 
 /// partial[chunk][9 * outs][kernel_channels], from channel_begin on.
-template <class T, class Y, int outs, int count>
+template <class T, int outs, int count>
 __global__ void __launch_bounds__(kTileThreads)
-    narrow_partial_weight_gradient(View<const T> x, View<const Y> dy, Padding crop, int channel_begin,
+    narrow_partial_weight_gradient(View<const T> x, ConstFloatView dy, Padding crop, int channel_begin,
                                    int kernel_channels, float* partial) {
   SHARED(float, scratch, kTileThreads* count);
   const TilePlace place = tile_place();
@@ -101,7 +101,7 @@ __global__ void __launch_bounds__(kTileThreads)
   for (std::int64_t pixel = place.pixel; channel < x.c && pixel < x.pixels(); pixel += place.step) {
     const PixelPlace at = place_of(pixel, x.h, x.w);
     float gradients[9 * outs], values[count];
-    load_narrow_gradients<Y, outs>(dy, crop, at.n, at.i, at.j, gradients);
+    load_narrow_gradients<outs>(dy, crop, at.n, at.i, at.j, gradients);
     load<count>(x.pixel(pixel) + channel, values);
 #pragma unroll
     for (int column = 0; column < 9 * outs; ++column) {
@@ -119,33 +119,33 @@ __global__ void __launch_bounds__(kTileThreads)
   }
 }
 
-template <class T, class Y, int outs>
-void forward(Stream& stream, const NarrowInputs<T>& in, const float* bias, Activation act, View<Y> y) {
+template <class T, int outs>
+void forward(Stream& stream, const NarrowInputs<T>& in, const float* bias, Activation act, FloatView y) {
   const NarrowGrid grid = narrow_grid(in.first.h, in.first.w);
   const dim3 blocks(static_cast<unsigned>(grid.tiles_h * grid.tiles_w), blocks_for(y.n, 1));
   if (narrow_parts_in_vectors(in, kVector<T>)) {
-    LAUNCH((narrow_forward_tiles<T, Y, outs, kVector<T>>), blocks, kNarrowThreads, stream, in, bias, act, grid, y);
+    LAUNCH((narrow_forward_tiles<T, outs, kVector<T>>), blocks, kNarrowThreads, stream, in, bias, act, grid, y);
   } else {
-    LAUNCH((narrow_forward_tiles<T, Y, outs, 1>), blocks, kNarrowThreads, stream, in, bias, act, grid, y);
+    LAUNCH((narrow_forward_tiles<T, outs, 1>), blocks, kNarrowThreads, stream, in, bias, act, grid, y);
   }
 }
 
-template <class T, class Y, int outs>
-void backward_data(Stream& stream, View<const Y> dy, const float* kernel, int kernel_channels, const Padding& crop,
+template <class T, int outs>
+void backward_data(Stream& stream, ConstFloatView dy, const float* kernel, int kernel_channels, const Padding& crop,
                    View<T> dx) {
   if (in_vectors_of(dx, kWideChannels)) {
     const ChannelTiles tiles = plan_tiles(dx.pixels(), dx.c / kWideChannels);
-    LAUNCH((narrow_data_gradient<T, Y, outs, kWideChannels>), tiles.grid(), tiles.block(), stream, dy, kernel,
+    LAUNCH((narrow_data_gradient<T, outs, kWideChannels>), tiles.grid(), tiles.block(), stream, dy, kernel,
            kernel_channels, crop, dx);
   } else {
     const ChannelTiles tiles = plan_tiles(dx.pixels(), dx.c);
-    LAUNCH((narrow_data_gradient<T, Y, outs, 1>), tiles.grid(), tiles.block(), stream, dy, kernel, kernel_channels,
-           crop, dx);
+    LAUNCH((narrow_data_gradient<T, outs, 1>), tiles.grid(), tiles.block(), stream, dy, kernel, kernel_channels, crop,
+           dx);
   }
 }
 
-template <class T, class Y, int outs>
-void backward_weight(Stream& stream, std::span<const View<const T>> inputs, View<const Y> dy, const Padding& crop,
+template <class T, int outs>
+void backward_weight(Stream& stream, std::span<const View<const T>> inputs, ConstFloatView dy, const Padding& crop,
                      float* dkernel) {
   const NarrowInputs<T> in = narrow_inputs(inputs, nullptr, crop);
   const bool wide = narrow_parts_in_vectors(in, kWideChannels);
@@ -159,10 +159,10 @@ void backward_weight(Stream& stream, std::span<const View<const T>> inputs, View
     ChannelTiles tiles = plan_tiles(x.pixels(), x.c / count);
     tiles.chunks = chunks;
     if (wide) {
-      LAUNCH((narrow_partial_weight_gradient<T, Y, outs, kWideChannels>), tiles.grid(), tiles.block(), stream, x, dy,
-             crop, channel_begin, in.channels, partial);
+      LAUNCH((narrow_partial_weight_gradient<T, outs, kWideChannels>), tiles.grid(), tiles.block(), stream, x, dy, crop,
+             channel_begin, in.channels, partial);
     } else {
-      LAUNCH((narrow_partial_weight_gradient<T, Y, outs, 1>), tiles.grid(), tiles.block(), stream, x, dy, crop,
+      LAUNCH((narrow_partial_weight_gradient<T, outs, 1>), tiles.grid(), tiles.block(), stream, x, dy, crop,
              channel_begin, in.channels, partial);
     }
     channel_begin += x.c;
@@ -170,58 +170,52 @@ void backward_weight(Stream& stream, std::span<const View<const T>> inputs, View
   add_partial_sums(stream, partial, chunks, width, dkernel);
 }
 
-/// Calls body.template operator()<outs>() for 1 to 4 outputs.
+/// Calls body.template operator()<outs>() for 2 or 3 outputs.
 template <class Body>
 void with_outputs(int outputs, const Body& body) {
-  switch (outputs) {
-    case 1:
-      return body.template operator()<1>();
-    case 2:
-      return body.template operator()<2>();
-    case 3:
-      return body.template operator()<3>();
-    default:
-      return body.template operator()<4>();
+  if (outputs == 2) {
+    body.template operator()<2>();
+  } else {
+    body.template operator()<3>();
   }
 }
 
 }  // namespace
 
-template <class T, class Y>
+template <class T>
 void narrow_conv_transpose_forward(Stream& stream, std::span<const View<const T>> inputs, const float* kernel,
-                                   const float* bias, Activation act, const ConvGeometry& geometry, View<Y> y) {
-  KARYON_CHECK(is_narrow(geometry, y.c), "3x3, stride 2 and at most four output channels");
+                                   const float* bias, Activation act, const ConvGeometry& geometry, FloatView y) {
+  KARYON_CHECK(is_narrow(geometry, y.c), "3x3, stride 2 and two or three output channels");
   const NarrowInputs<T> in = narrow_inputs(inputs, kernel, geometry.pad);
-  with_outputs(y.c, [&]<int outs>() { forward<T, Y, outs>(stream, in, bias, act, y); });
+  with_outputs(y.c, [&]<int outs>() { forward<T, outs>(stream, in, bias, act, y); });
 }
 
-template <class T, class Y>
-void narrow_conv_transpose_backward_data(Stream& stream, View<const Y> dy, const float* kernel, int kernel_channels,
+template <class T>
+void narrow_conv_transpose_backward_data(Stream& stream, ConstFloatView dy, const float* kernel, int kernel_channels,
                                          int channel_begin, const ConvGeometry& geometry, View<T> dx) {
-  KARYON_CHECK(is_narrow(geometry, dy.c), "3x3, stride 2 and at most four output channels");
+  KARYON_CHECK(is_narrow(geometry, dy.c), "3x3, stride 2 and two or three output channels");
   with_outputs(dy.c, [&]<int outs>() {
-    backward_data<T, Y, outs>(stream, dy, kernel + channel_begin, kernel_channels, geometry.pad, dx);
+    backward_data<T, outs>(stream, dy, kernel + channel_begin, kernel_channels, geometry.pad, dx);
   });
 }
 
-template <class T, class Y>
-void narrow_conv_transpose_backward_weight(Stream& stream, std::span<const View<const T>> inputs, View<const Y> dy,
+template <class T>
+void narrow_conv_transpose_backward_weight(Stream& stream, std::span<const View<const T>> inputs, ConstFloatView dy,
                                            const ConvGeometry& geometry, float* dkernel, float* dbias) {
-  KARYON_CHECK(is_narrow(geometry, dy.c), "3x3, stride 2 and at most four output channels");
-  with_outputs(dy.c, [&]<int outs>() { backward_weight<T, Y, outs>(stream, inputs, dy, geometry.pad, dkernel); });
+  KARYON_CHECK(is_narrow(geometry, dy.c), "3x3, stride 2 and two or three output channels");
+  with_outputs(dy.c, [&]<int outs>() { backward_weight<T, outs>(stream, inputs, dy, geometry.pad, dkernel); });
   if (dbias != nullptr) sum_channels(stream, dy, dbias);
 }
 
-#define INSTANTIATE(T, Y)                                                                                           \
-  template void narrow_conv_transpose_forward<T, Y>(Stream&, std::span<const View<const T>>, const float*,          \
-                                                    const float*, Activation, const ConvGeometry&, View<Y>);        \
-  template void narrow_conv_transpose_backward_data<T, Y>(Stream&, View<const Y>, const float*, int, int,           \
-                                                          const ConvGeometry&, View<T>);                            \
-  template void narrow_conv_transpose_backward_weight<T, Y>(Stream&, std::span<const View<const T>>, View<const Y>, \
-                                                            const ConvGeometry&, float*, float*);
-INSTANTIATE(float, float)
-INSTANTIATE(Bfloat16, Bfloat16)
-INSTANTIATE(Bfloat16, float)
+#define INSTANTIATE(T)                                                                                                \
+  template void narrow_conv_transpose_forward<T>(Stream&, std::span<const View<const T>>, const float*, const float*, \
+                                                 Activation, const ConvGeometry&, FloatView);                         \
+  template void narrow_conv_transpose_backward_data<T>(Stream&, ConstFloatView, const float*, int, int,               \
+                                                       const ConvGeometry&, View<T>);                                 \
+  template void narrow_conv_transpose_backward_weight<T>(Stream&, std::span<const View<const T>>, ConstFloatView,     \
+                                                         const ConvGeometry&, float*, float*);
+INSTANTIATE(float)
+INSTANTIATE(Bfloat16)
 #undef INSTANTIATE
 
 }  // namespace karyon::cuda

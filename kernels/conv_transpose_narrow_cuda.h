@@ -1,5 +1,6 @@
 // The transposed convolution with few output channels on CUDA (the U-Net's last layer), where GEMM tiles starve.
-// Internal to conv_transpose.cu and head_xent.cu; functions as in kernels/conv_transpose.h.
+// Its result is float, as logits are. Internal to conv_transpose.cu and head_xent.cu; functions as in
+// kernels/conv_transpose.h.
 #pragma once
 
 #include <span>
@@ -9,21 +10,19 @@
 
 namespace karyon::cuda {
 
-constexpr int kMostNarrowOutputs = 4;
-
-/// 3x3, stride 2 and at most four output channels: what the functions below take.
+/// 3x3, stride 2 and two or three output channels: what the functions below take.
 inline bool is_narrow(const ConvGeometry& g, int outputs) {
-  return g.kernel_h == 3 && g.kernel_w == 3 && g.stride_h == 2 && g.stride_w == 2 && outputs <= kMostNarrowOutputs;
+  return g.kernel_h == 3 && g.kernel_w == 3 && g.stride_h == 2 && g.stride_w == 2 && outputs >= 2 && outputs <= 3;
 }
 
-template <class T, class Y>
+template <class T>
 void narrow_conv_transpose_forward(Stream& stream, std::span<const View<const T>> inputs, const float* kernel,
-                                   const float* bias, Activation act, const ConvGeometry& geometry, View<Y> y);
-template <class T, class Y>
-void narrow_conv_transpose_backward_data(Stream& stream, View<const Y> dy, const float* kernel, int kernel_channels,
+                                   const float* bias, Activation act, const ConvGeometry& geometry, FloatView y);
+template <class T>
+void narrow_conv_transpose_backward_data(Stream& stream, ConstFloatView dy, const float* kernel, int kernel_channels,
                                          int channel_begin, const ConvGeometry& geometry, View<T> dx);
-template <class T, class Y>
-void narrow_conv_transpose_backward_weight(Stream& stream, std::span<const View<const T>> inputs, View<const Y> dy,
+template <class T>
+void narrow_conv_transpose_backward_weight(Stream& stream, std::span<const View<const T>> inputs, ConstFloatView dy,
                                            const ConvGeometry& geometry, float* dkernel, float* dbias);
 
 }  // namespace karyon::cuda

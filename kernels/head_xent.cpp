@@ -8,7 +8,7 @@ namespace karyon {
 
 bool head_xent_takes(const ConvGeometry& geometry, int classes) {
   return geometry.kernel_h == 3 && geometry.kernel_w == 3 && geometry.stride_h == 2 && geometry.stride_w == 2 &&
-         classes >= 2 && classes <= 4;
+         classes >= 2 && classes <= 3;
 }
 
 namespace cpu {

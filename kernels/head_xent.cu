@@ -93,10 +93,8 @@ void head_xent(Stream& stream, std::span<const View<const T>> inputs, const floa
                        result.w, logits, dlogits,  1.0F / static_cast<float>(result.pixels())};
   if (result.c == 2) {
     launch_tiles<T, 2>(stream, in, to, counts);
-  } else if (result.c == 3) {
-    launch_tiles<T, 3>(stream, in, to, counts);
   } else {
-    launch_tiles<T, 4>(stream, in, to, counts);
+    launch_tiles<T, 3>(stream, in, to, counts);
   }
 }
 template void head_xent<float>(Stream&, std::span<const ConstFloatView>, const float*, const float*,

@@ -14,7 +14,7 @@
 
 namespace karyon {
 
-/// Whether head_xent serves this geometry: 3x3, stride 2, two to four classes.
+/// Whether head_xent serves this geometry: 3x3, stride 2, two or three classes.
 bool head_xent_takes(const ConvGeometry& geometry, int classes);
 
 KERNEL_AS(head_xent, (Stream & stream, std::span<const View<const T>> inputs, const float* kernel, const float* bias,

@@ -133,16 +133,16 @@ std::vector<HeadCase> cases() {
       {.n = 1, .h = 16, .w = 15, .first = 8, .skip = 16},  // two tiles down, one and a pixel across
       {.n = 2, .h = 18, .w = 33, .first = 16, .skip = 24, .g = kTorch},
       {.n = 1, .h = 7, .w = 5, .first = 33, .classes = 3, .bias = false, .logits = false},
-      {.n = 1, .h = 6, .w = 5, .first = 16, .skip = 8, .classes = 4, .gradient = false},
+      {.n = 1, .h = 6, .w = 5, .first = 16, .skip = 8, .classes = 3, .gradient = false},
       {.n = 1, .h = 20, .w = 20, .first = 64, .skip = 96},  // the model's channels
   };
 }
 
 TEST(HeadXent, KnowsWhatItTakes) {
   EXPECT_TRUE(head_xent_takes(kKeras, 2));
-  EXPECT_TRUE(head_xent_takes(kTorch, 4));
+  EXPECT_TRUE(head_xent_takes(kTorch, 3));
   EXPECT_FALSE(head_xent_takes(kKeras, 1));
-  EXPECT_FALSE(head_xent_takes(kKeras, 5));
+  EXPECT_FALSE(head_xent_takes(kKeras, 4));
   EXPECT_FALSE(head_xent_takes({3, 3, 1, 1, {1, 1, 1, 1}}, 2));
   EXPECT_FALSE(head_xent_takes({2, 2, 2, 2, {}}, 2));
 }

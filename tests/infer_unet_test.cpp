@@ -387,7 +387,7 @@ TEST_F(InferUnet, RefusesInputsAndOutputsBeforeAnyWork) {
   refused(2, model + Words{"a.png", "--threshold", "nan"}, {"--threshold"});
   refused(2, model + Words{"a.png", "--batch-size", "0"}, {"--batch-size"});
   refused(2, model + Words{"a.png", "--treshold", "0.5"}, {"unknown flag --treshold", "--threshold"});
-  refused(69, {"--model", "absent", "absent", "--device", "cuda"}, {"cuda"});
+  refused(69, {"--model", "absent", "absent", "--device", "cuda:999"}, {"cuda:999"});
   EXPECT_EQ(tree(dir.path()), before);
 }
 

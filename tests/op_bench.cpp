@@ -23,10 +23,14 @@
 #include "kernels/conv_transpose.h"
 #include "kernels/copy.h"
 #include "kernels/depthwise_conv.h"
+#include "kernels/head_xent.h"
 #include "kernels/softmax_xent.h"
 #include "model/unet.h"
 #include "tests/bench_table.h"
 #include "tests/device_flag.h"
+#if KARYON_WITH_CUDA
+#include "kernels/conv_cudnn.h"
+#endif
 
 namespace karyon::testing {
 namespace {
@@ -196,6 +200,69 @@ void conv_transpose_rows(Bench& bench, const Upsampling& u) {
 
 // ---- the rest -------------------------------------------------------------------------------------------------------
 
+/// Random bytes below `bound` in device memory, `size` of each.
+template <class T>
+std::shared_ptr<Buffer> random_bytes(Bench& bench, std::int64_t size, std::uint32_t bound) {
+  RandomStream random(bound, Purpose::bench);
+  std::vector<T> values(static_cast<std::size_t>(size));
+  for (T& value : values) value = static_cast<T>(random.below(bound));
+  auto buffer = std::make_shared<Buffer>(bench.context(), values.size() * sizeof(T));
+  upload(bench.stream(), buffer->template as<void>(), values.data(), values.size() * sizeof(T));
+  return buffer;
+}
+
+/// The last layer and the loss in one pass.
+template <class T>
+void head_row(Bench& bench, const Upsampling& u) {
+  const ConvGeometry g = upsampling_geometry();
+  const Shape up{kBatch, u.h, u.h, u.up}, skip{kBatch, u.h, u.h, u.skip}, y{kBatch, 2 * u.h, 2 * u.h, u.out};
+  const Shape kernel{3, 3, u.out, u.up + u.skip};
+  const double taps = 3.0 * u.h - 1;
+  const Work work{(count(up) + count(skip)) * sizeof(T) + 2 * count(y) * sizeof(float) + count(y) / u.out,
+                  kBatch * taps * taps * u.out * (u.up + u.skip)};
+  RandomArrays& random = bench.random();
+  Stream& stream = bench.stream();
+  bench.row<T>("conv_transpose and loss " + sizes(u.h, u.up) + "+" + std::to_string(u.skip), work, [&] {
+    return [=, &stream, a = random.make<T>(up), b = random.make<T>(skip), k = random.make(kernel),
+            bias = random.make({u.out}), labels = random_bytes<std::uint8_t>(bench, kBatch * kSide * kSide, 2),
+            z = random.make(y), dz = random.make(y),
+            counts = std::make_shared<Buffer>(bench.context(), sizeof(XentCounts))] {
+      const View<const T> inputs[] = {a.template view<T>(), b.template view<T>()};
+      ON_DEVICE_AS((T), head_xent, stream, std::span<const View<const T>>(inputs), k.data(), bias.data(), g,
+                   labels->template as<std::uint8_t>(), z.view(), dz.view(), counts->template as<XentCounts>());
+    };
+  });
+}
+
+#if KARYON_WITH_CUDA
+/// The yardstick: cuDNN's data gradient of a strided convolution, over one input of all channels, cropped in its two
+/// ways; no row where cuDNN is not there or takes none of it.
+template <class T>
+void cudnn_transpose_rows(Bench& bench, const Upsampling& u) {
+  Stream& stream = bench.stream();
+  if (!stream.device().is_cuda()) return;
+  const ConvGeometry g = upsampling_geometry();
+  const int channels = u.up + u.skip;
+  const Shape x{kBatch, u.h, u.h, channels}, y{kBatch, 2 * u.h, 2 * u.h, u.out}, kernel{3, 3, u.out, channels};
+  const double taps = 3.0 * u.h - 1;
+  const Work work{(count(x) + count(y)) * sizeof(T) + count(kernel) * sizeof(float),
+                  kBatch * taps * taps * u.out * channels};
+  RandomArrays& random = bench.random();
+  for (const cuda::CropBy crop : {cuda::CropBy::kernel, cuda::CropBy::copy}) {
+    const auto make = [&] {
+      return [=, &stream, in = random.make<T>(x), k = random.make(kernel), out = random.make<T>(y)] {
+        return cuda::cudnn_conv_transpose_forward<T>(stream, in.template view<T>(), {k.data(), k.stamp()}, nullptr,
+                                                     Activation::none, g, out.template view<T>(), crop);
+      };
+    };
+    if (!make()()) continue;
+    bench.row<T>("conv_transpose " + sizes(u.h, channels) + " to " + std::to_string(u.out) + " cuDNN, crop by " +
+                     (crop == cuda::CropBy::kernel ? "kernel" : "copy"),
+                 work, [&] { return [call = make()] { call(); }; });
+  }
+}
+#endif
+
 template <class T>
 void batch_norm_rows(Bench& bench, int h, int c, Activation act) {
   const Shape x{kBatch, h, h, c}, channels{c};
@@ -231,17 +298,6 @@ void add_row(Bench& bench, int h, int c) {
       ON_DEVICE_AS((T), add, stream, a.template view<T>(), b.template view<T>(), y.template view<T>());
     };
   });
-}
-
-/// Random bytes below `bound` in device memory, `size` of each.
-template <class T>
-std::shared_ptr<Buffer> random_bytes(Bench& bench, std::int64_t size, std::uint32_t bound) {
-  RandomStream random(bound, Purpose::bench);
-  std::vector<T> values(static_cast<std::size_t>(size));
-  for (T& value : values) value = static_cast<T>(random.below(bound));
-  auto buffer = std::make_shared<Buffer>(bench.context(), values.size() * sizeof(T));
-  upload(bench.stream(), buffer->template as<void>(), values.data(), values.size() * sizeof(T));
-  return buffer;
 }
 
 template <class T>
@@ -288,8 +344,12 @@ template <class T>
 void all_rows(Bench& bench) {
   encoder_rows<T>(bench);
   for (const Upsampling& u : kUpsamplings) {
+#if KARYON_WITH_CUDA
+    cudnn_transpose_rows<T>(bench, u);
+#endif
     if (u.out == kClasses) {
       conv_transpose_rows<T, float>(bench, u);
+      head_row<T>(bench, u);
     } else {
       conv_transpose_rows<T, T>(bench, u);
       batch_norm_rows<T>(bench, 2 * u.h, u.out, Activation::relu);

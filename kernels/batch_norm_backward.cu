@@ -29,6 +29,10 @@ struct OwnChannels {
       shift[k] = all.beta[channel + k] - mean[k] * scale[k];
     }
   }
+  /// dy of channel k where x is its input, behind the activation's slope.
+  __device__ float through_activation(Activation act, float dy, float x, int k) const {
+    return activation_gradient(act, dy, activate(act, x * scale[k] + shift[k]));
+  }
 };
 
 /// partial[chunk][2][c]: the sums of g and of g xhat over the chunk's pixels.
@@ -47,8 +51,7 @@ __global__ void batch_norm_partial_gradients(View<const T> dy, View<const T> x, 
       load<count>(x.pixel(p) + channel, values);
 #pragma unroll
       for (int k = 0; k < count; ++k) {
-        const float y = activate(act, values[k] * own.scale[k] + own.shift[k]);
-        const float g = activation_gradient(act, gradient[k], y);
+        const float g = own.through_activation(act, gradient[k], values[k], k);
         sum[k] += g;
         xhat_sum[k] += g * ((values[k] - own.mean[k]) * own.inv_std[k]);
       }
@@ -110,8 +113,7 @@ __global__ void batch_norm_input_gradient(View<const T> dy, View<const T> x, Nor
     load<count>(x.pixel(p) + channel, values);
 #pragma unroll
     for (int k = 0; k < count; ++k) {
-      const float y = activate(act, values[k] * own.scale[k] + own.shift[k]);
-      const float g = activation_gradient(act, gradient[k], y);
+      const float g = own.through_activation(act, gradient[k], values[k], k);
       gradient[k] = own.scale[k] * (g - offset[k] - (values[k] - own.mean[k]) * slope[k]);
     }
     store<count>(dx.pixel(p) + channel, gradient);

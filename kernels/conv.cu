@@ -1,5 +1,6 @@
-// Dense convolution on CUDA: 1x1 by cuBLASLt, others by cuDNN; where a library is not there or has nothing for the shape,
-// on CUDA cores by Karyon's own kernels: the input is the fine grid of implicit_gemm.h, the output the coarse one.
+// Dense convolution on CUDA: 1x1 by cuBLASLt, others by cuDNN; where a library is not there or has nothing for the
+// shape, on CUDA cores by Karyon's own kernels: the input is the fine grid of implicit_gemm.h, the output the coarse
+// one.
 #include "kernels/conv.h"
 #include "kernels/conv_cudnn.h"
 #include "kernels/gemm_cublas.h"

@@ -74,13 +74,13 @@ Library<CublasLtFunctions> load_cublas() {
 #undef KARYON_TAKE
 
 const Library<CudnnFunctions>& cudnn() {
-  static const Library<CudnnFunctions> library = load_cudnn();
-  return library;
+  static const Library<CudnnFunctions> kLibrary = load_cudnn();
+  return kLibrary;
 }
 
 const Library<CublasLtFunctions>& cublas() {
-  static const Library<CublasLtFunctions> library = load_cublas();
-  return library;
+  static const Library<CublasLtFunctions> kLibrary = load_cublas();
+  return kLibrary;
 }
 
 }  // namespace

@@ -59,7 +59,7 @@
 
 namespace karyon::cuda {
 
-#define KARYON_TABLE_ENTRY(name) decltype(&::name) name = nullptr;
+#define KARYON_TABLE_ENTRY(name) decltype(&::name) name = nullptr;  // NOLINT(bugprone-macro-parentheses)
 struct CudnnFunctions {
   KARYON_CUDNN_FUNCTIONS(KARYON_TABLE_ENTRY)
 };

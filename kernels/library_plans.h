@@ -21,7 +21,7 @@ struct KernelCopyKey {
   const float* kernel = nullptr;  // null for kernels without a stamp, which share one block
   int element_bytes = 0;
   int packed_h = 0, packed_w = 0, top = 0, left = 0;
-  friend auto operator<=>(const KernelCopyKey&, const KernelCopyKey&) = default;
+  friend auto operator<=>(const KernelCopyKey&, const KernelCopyKey&) = default;  // NOLINT(modernize-use-nullptr)
 };
 
 class KernelCopies {

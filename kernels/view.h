@@ -33,9 +33,8 @@ struct View {
   }
   constexpr explicit operator bool() const { return data != nullptr; }
   // Whoever may write may read.
-  template <class U>
-  requires(std::is_same_v<U, const T> && !std::is_const_v<T>) constexpr operator View<U>()
-      const {  // NOLINT(google-explicit-constructor)
+  template <class U, class = std::enable_if_t<std::is_same_v<U, const T> && !std::is_const_v<T>>>
+  constexpr operator View<U>() const {  // NOLINT(google-explicit-constructor)
     return {data, n, h, w, c, pitch};
   }
 };

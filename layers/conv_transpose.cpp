@@ -40,18 +40,18 @@ template <class Body>
 void with_types(ElementType inputs, ElementType result, const Body& body) {
   KARYON_CHECK(inputs == ElementType::bf16 || result == ElementType::f32,
                "a transposed convolution of float inputs gives floats");
-  with_type(inputs, [&]<class T>() {
-    if (result == ElementType::f32) {
-      body.template operator()<T, float>();
+  with_type(result, [&]<class Y>() {
+    if constexpr (std::is_same_v<Y, float>) {
+      with_type(inputs, [&]<class T>() { body.template operator()<T, float>(); });
     } else {
-      body.template operator()<T, T>();
+      body.template operator()<Y, Y>();
     }
   });
 }
 
 /// Multiply-adds of the part of the kernel over `channels` input channels.
 double multiply_adds(const Tensor& x, const Tensor& kernel, int channels) {
-  return static_cast<double>(x.size() / x.shape()[3]) * static_cast<double>(kernel.size()) / kernel.shape()[3] *
+  return static_cast<double>(x.size()) / x.shape()[3] * static_cast<double>(kernel.size()) / kernel.shape()[3] *
          channels;
 }
 

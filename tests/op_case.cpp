@@ -319,8 +319,8 @@ bool runs_on_cuda() {
 #ifdef KARYON_SIMT_BUILD
   return true;
 #elif KARYON_WITH_CUDA
-  static const bool usable = cuda::find_devices().usable(kCuda.index);
-  return usable;
+  static const bool kUsable = cuda::find_devices().usable(kCuda.index);
+  return kUsable;
 #else
   return false;
 #endif

@@ -102,10 +102,6 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   *properties = {"SIMT machine", kMemory, 9, 0, 4};
   return cudaSuccess;
 }
-cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* /*function*/) {
-  *attributes = {};
-  return cudaSuccess;
-}
 cudaError_t cudaMemGetInfo(std::size_t* available, std::size_t* total) {
   *total = kMemory;
   *available = kMemory;

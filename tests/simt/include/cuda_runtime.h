@@ -49,9 +49,6 @@ struct cudaDeviceProp {
   std::size_t totalGlobalMem;
   int major, minor, multiProcessorCount;
 };
-struct cudaFuncAttributes {
-  int numRegs;
-};
 struct cudaLaunchAttribute {};
 struct cudaLaunchConfig_t {
   dim3 gridDim, blockDim;
@@ -69,7 +66,6 @@ cudaError_t cudaRuntimeGetVersion(int* version);
 cudaError_t cudaGetDeviceCount(int* count);
 cudaError_t cudaSetDevice(int device);
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device);
-cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* function);
 cudaError_t cudaMemGetInfo(std::size_t* available, std::size_t* total);
 cudaError_t cudaMalloc(void** block, std::size_t bytes);
 cudaError_t cudaFree(void* block);
@@ -115,23 +111,9 @@ T exchange(unsigned mask, T value, unsigned source, const std::source_location& 
 }  // namespace karyon::simt
 
 template <class T>
-T __shfl_sync(unsigned mask, T value, int source, std::source_location where = std::source_location::current()) {
-  return karyon::simt::exchange(mask, value, static_cast<unsigned>(source), where);
-}
-template <class T>
 T __shfl_xor_sync(unsigned mask, T value, int distance, std::source_location where = std::source_location::current()) {
   return karyon::simt::exchange(mask, value, karyon::simt::lane() ^ static_cast<unsigned>(distance), where);
 }
-template <class T>
-T __shfl_down_sync(unsigned mask, T value, unsigned distance,
-                   std::source_location where = std::source_location::current()) {
-  const unsigned source = karyon::simt::lane() + distance;
-  return karyon::simt::exchange(mask, value, source < karyon::simt::kWarpSize ? source : karyon::simt::lane(), where);
-}
 
-inline float __expf(float x) { return std::exp(x); }
-inline float __logf(float x) { return std::log(x); }
-inline float __fdividef(float a, float b) { return a / b; }
 inline float __fmul_rn(float a, float b) { return a * b; }
-inline float rsqrtf(float x) { return 1.0F / std::sqrt(x); }
 // NOLINTEND(bugprone-reserved-identifier, readability-identifier-naming)

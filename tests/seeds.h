@@ -1,0 +1,21 @@
+// Small good files of every container, made by the tests themselves: what mutation tests spoil and fuzzers start from.
+// Invariant: deterministic; each is read without an error.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tests/mutations.h"
+
+namespace karyon {
+
+struct Seed {
+  std::string name;  // a file name
+  std::vector<std::uint8_t> bytes;
+  std::vector<ByteRange> tensor_data;  // where the tensors' values lie
+};
+
+std::vector<Seed> safetensors_seeds();
+
+}  // namespace karyon

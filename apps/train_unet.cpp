@@ -11,6 +11,7 @@
 #include "apps/data/split.h"
 #include "apps/data/synthetic.h"
 #include "apps/training/bench.h"
+#include "apps/training/imagenet_weights.h"
 #include "apps/training/options.h"
 #include "apps/training/setup.h"
 #include "apps/training/trainer.h"
@@ -94,11 +95,11 @@ void print_facts(const TrainingModel& model, const TrainOptions& options, Device
             << "\nwidth: " << d.width << "\npadding: " << d.padding << "\nactivation: " << d.activation
             << "\nnormalisation: " << d.normalisation_name
             << "\nbatch_norm: " << (from_file ? e.batch_norm : "separate")
-            << "\nclassifier: " << (e.classifier ? "yes" : "no") << "\ntensors_used: " << e.tensors_used
-            << "\ntensors_unused: " << e.tensors_unused << "\nsha256: " << (from_file ? e.sha256 : "none")
-            << "\nparameters: " << summary.parameters << "\nmultiply_adds: " << summary.multiply_adds
-            << "\ndevice: " << device.text() << "\nencoder: " << (options.freeze_encoder ? "frozen" : "trained")
-            << "\n";
+            << "\nclassifier: " << (e.classes > 0 ? std::to_string(e.classes) + " classes" : "no")
+            << "\ntensors_used: " << e.tensors_used << "\ntensors_unused: " << e.tensors_unused
+            << "\nsha256: " << (from_file ? e.sha256 : "none") << "\nparameters: " << summary.parameters
+            << "\nmultiply_adds: " << summary.multiply_adds << "\ndevice: " << device.text()
+            << "\nencoder: " << (options.freeze_encoder ? "frozen" : "trained") << "\n";
 }
 
 void print_result(const TrainingResult& result, const std::filesystem::path& folder) {
@@ -112,13 +113,16 @@ void print_result(const TrainingResult& result, const std::filesystem::path& fol
 }
 
 Exit run(int argc, char** argv) {
-  const TrainOptions options = parse_train_options(argc, argv);
+  TrainOptions options = parse_train_options(argc, argv);
   Log log(options.common.verbosity());
   if (options.write_synthetic > 0) return write_synthetic(options, log);
 
   const Device device = choose_device(options.common.device, log);
   Context context(device, options.common.threads);
   set_precision(options.common, context.stream());
+  if (options.encoder_weights == "imagenet") {
+    options.encoder_weights = imagenet_weights(options.fetch_weights, log).string();
+  }
   TrainingModel model = make_training_model(context, options);
   if (options.encoder_weights.empty()) {
     log.note("encoder: no --encoder-weights, so it starts from random weights and is " +

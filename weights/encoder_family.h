@@ -14,6 +14,12 @@
 
 namespace karyon {
 
+/// What a family's metadata may say, where it says anything: under `key` stands a text that begins with `begins`.
+struct MetadataFact {
+  std::string_view key;
+  std::string_view begins;
+};
+
 struct EncoderFamily {
   std::string_view name;                // "tf-slim"
   std::string_view padding;             // "same" (TensorFlow's, from the real size) or "symmetric" (1 on every side)
@@ -21,20 +27,29 @@ struct EncoderFamily {
   std::string_view normalisation_name;  // "x/127.5-1"
   Normalisation normalisation;
   double batch_norm_epsilon = 0;
+  double batch_norm_momentum = 0;  // in Keras's convention: the share of the old statistics
   // Axis k of Karyon's kernel (HWIO, depthwise HWC1) is axis [k] of the file's.
   std::array<std::size_t, 4> conv_axes{};
   std::array<std::size_t, 4> depthwise_axes{};
-  // The convolution's kernel, and the bias that a batch norm folded into it left.
-  std::string (*kernel_name)(const EncoderConv& conv);
-  std::string (*bias_name)(const EncoderConv& conv);
-  bool (*is_optional)(std::string_view tensor);    // the last 1x1 and the classifier, which the encoder does without
-  bool (*is_classifier)(std::string_view tensor);  // of these, the classifier
-  /// What in the metadata speaks against the family, in words; empty when nothing does or nothing is said.
-  std::string (*contradiction)(const Archive& archive);
+  std::string (*kernel_name)(const EncoderConv& conv) = nullptr;
+  // Where batch norm was folded into the convolution, the bias that it left; null where the family has no such files.
+  std::string (*bias_name)(const EncoderConv& conv) = nullptr;
+  // Where it was not, its parameters are norm_name + "/" or "." + word; null where the family has no such files.
+  std::string (*norm_name)(const EncoderConv& conv) = nullptr;
+  std::array<std::string_view, 4> norm_words{};  // of gamma, beta, moving mean and moving variance
+  std::string_view classifier_kernel, classifier_bias;
+  std::array<std::size_t, 2> classifier_axes{};  // where inputs and classes stand among the file's axes; others are 1
+  std::size_t classifier_rank = 2;
+  std::string_view bookkeeping;  // tensors whose names end so are no weights; empty: none
+  std::span<const MetadataFact> facts;
 };
 
-/// The families that are read; the stem's kernel_name tells which one a file is.
+/// The families that are read; the stem's kernel_name tells which one a file is, and for two forms of one family
+/// whether the stem's bias or batch norm is there.
 std::span<const EncoderFamily> encoder_families();
+
+/// What in the archive's metadata speaks against the family, in words; empty when nothing does or nothing is said.
+std::string contradiction(const EncoderFamily& family, const Archive& archive);
 
 /// In words what the file's names show it to be when it is none of encoder_families(), such as another publisher's
 /// weights; empty when nothing is recognised.

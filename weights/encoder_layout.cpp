@@ -18,10 +18,10 @@ constexpr std::array<Stage, 7> kStages{
 
 std::int64_t scaled_channels(std::int64_t channels, double width) {
   constexpr std::int64_t divisor = 8;
-  // Keras drops the fraction before it rounds.
-  const auto exact = static_cast<std::int64_t>(static_cast<double>(channels) * width);
-  const std::int64_t rounded = std::max(divisor, (exact + divisor / 2) / divisor * divisor);
-  return 10 * rounded < 9 * exact ? rounded + divisor : rounded;
+  const double exact = static_cast<double>(channels) * width;
+  const std::int64_t nearest = static_cast<std::int64_t>(exact + divisor / 2.0) / divisor * divisor;
+  const std::int64_t rounded = std::max(divisor, nearest);
+  return static_cast<double>(rounded) < 0.9 * exact ? rounded + divisor : rounded;
 }
 
 std::array<std::int64_t, 4> EncoderConv::kernel_shape() const {
@@ -47,6 +47,16 @@ std::vector<EncoderConv> mobilenet_v2_convs(double width) {
     }
   }
   return convs;
+}
+
+EncoderConv last_conv(double width) {
+  return {ConvRole::last,
+          0,
+          "Conv_1",
+          "Conv_1_bn",
+          1,
+          scaled_channels(320, width),
+          scaled_channels(1280, std::max(1.0, width))};
 }
 
 }  // namespace karyon

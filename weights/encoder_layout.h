@@ -1,6 +1,6 @@
 // The convolutions of MobileNetV2's encoder under Karyon's canonical names, which are Keras's layer names.
 // Invariant: the list follows from the width multiplier alone; every convolution is without bias and has its own batch
-// norm behind it. The last 1x1 (Conv_1) and the classifier are no part of it.
+// norm behind it. The last 1x1 (Conv_1), which only the classifier needs, stands apart.
 #pragma once
 
 #include <array>
@@ -10,11 +10,11 @@
 
 namespace karyon {
 
-enum class ConvRole : std::uint8_t { stem, expand, depthwise, project };
+enum class ConvRole : std::uint8_t { stem, expand, depthwise, project, last };
 
 struct EncoderConv {
   ConvRole role = ConvRole::stem;
-  int block = 0;            // 0 .. 16; 0 for the stem too
+  int block = 0;            // 0 .. 16; 0 for the stem and the last 1x1 too
   std::string name;         // "block_3_expand": its kernel is "block_3_expand/kernel"
   std::string batch_norm;   // "block_3_expand_BN"
   std::int64_t size = 1;    // kernel height and width
@@ -26,6 +26,9 @@ struct EncoderConv {
 
 /// The 51 convolutions in the order in which the network runs them.
 std::vector<EncoderConv> mobilenet_v2_convs(double width);
+
+/// The 1x1 convolution between the encoder and the classifier; a width below 1 does not narrow it.
+EncoderConv last_conv(double width);
 
 /// Channels scaled by the width multiplier as MobileNetV2 does: the nearest multiple of 8, at least 8, and never more
 /// than a tenth below the exact number.

@@ -88,6 +88,22 @@ std::unique_ptr<UNet> load_unet(Context& context, const Checkpoint& checkpoint, 
   return unet;
 }
 
+std::unique_ptr<MobileNetV2> make_classifier(Context& context, const EncoderWeights& weights,
+                                             const std::string& source) {
+  if (weights.classes == 0) throw Error(Exit::bad_data, source + ": there is no classifier in this file");
+  EncoderOptions options;
+  options.width = weights.width;
+  options.padding = padding_rule(weights.padding, source);
+  options.epsilon = static_cast<float>(weights.batch_norm_epsilon);
+  options.classes = static_cast<int>(weights.classes);
+  auto network = std::make_unique<MobileNetV2>(context, "classifier", options);
+  std::vector<NamedArray> arrays = weights.tensors;
+  arrays.insert(arrays.end(), weights.classifier_tensors.begin(), weights.classifier_tensors.end());
+  assign_arrays(*network, "", arrays, {}, source);
+  network->fold(context);
+  return network;
+}
+
 void assign_encoder(MobileNetV2& encoder, const EncoderWeights& weights, const std::string& source) {
   // The U-Net taps the last projection before its batch norm.
   assign_arrays(encoder, "", weights.tensors, {"block_16_project_BN/"}, source);

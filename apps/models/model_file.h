@@ -21,6 +21,10 @@ std::unique_ptr<UNet> load_unet(Context& context, const Checkpoint& checkpoint, 
 /// Loads ImageNet weights into the encoder, whose width and padding must be the file's.
 void assign_encoder(MobileNetV2& encoder, const EncoderWeights& weights, const std::string& source);
 
+/// The ImageNet classifier that the weights hold, folded and ready for inference. Error bad_data where they hold none.
+std::unique_ptr<MobileNetV2> make_classifier(Context& context, const EncoderWeights& weights,
+                                             const std::string& source);
+
 /// "same" or "symmetric". Error bad_data otherwise.
 PaddingRule padding_rule(const std::string& text, const std::string& source);
 

@@ -27,7 +27,10 @@ TrainOptions parse_train_options(int argc, const char* const* argv) {
               "Stop after so many epochs without a better validation accuracy; 0: never");
   line.text(
       "--encoder-weights", o.encoder_weights,
-      "ImageNet weights for the encoder, which then stays frozen; without them all is trained from random weights");
+      "ImageNet weights for the encoder, which then stays frozen: a file of Keras, TF-slim, torchvision, timm, Hugging "
+      "Face or ONNX, or imagenet for the one that weights/fetch brings; without them all is trained from random "
+      "weights");
+  line.toggle("fetch-weights", o.fetch_weights, "With --encoder-weights imagenet: run weights/fetch if need be");
   bool freeze = false;
   CLI::Option* freeze_given =
       line.toggle("freeze-encoder", freeze, "Keep the encoder as it is")

@@ -23,7 +23,8 @@ struct TrainOptions {
   bool allow_duplicates = false;
   std::uint64_t seed = 0;
   int patience = 0;  // epochs without a better validation accuracy; 0: never stop early
-  std::string encoder_weights;
+  std::string encoder_weights;  // a file, or "imagenet" for the one in the cache
+  bool fetch_weights = false;   // for "imagenet": bring it when it is not there
   bool freeze_encoder = false;  // by default true with weights, false without
   double width = 1.0;
   bool width_given = false;

@@ -11,7 +11,6 @@ namespace karyon {
 
 namespace {
 
-constexpr double kEncoderMomentum = 0.999;  // Keras's MobileNetV2
 // Where the moving statistics begin from nothing (random weights, or batch norm that was folded away), Keras's momenta
 // would need thousands of steps to find them, and validation would be noise until then.
 constexpr double kMomentumFromNothing = 0.9;
@@ -27,8 +26,9 @@ void describe_from_file(Checkpoint& description, const EncoderWeights& weights, 
   description.activation = weights.activation;
   description.normalisation = weights.normalisation;
   description.normalisation_name = weights.normalisation_name;
+  const bool from_nothing = weights.batch_norm == "folded" && !options.freeze_encoder;
   description.encoder_batch_norm = {weights.batch_norm_epsilon,
-                                    options.freeze_encoder ? kEncoderMomentum : kMomentumFromNothing};
+                                    from_nothing ? kMomentumFromNothing : weights.batch_norm_momentum};
 }
 
 void describe_without_file(Checkpoint& description, const TrainOptions& options) {
@@ -64,6 +64,7 @@ TrainingModel make_training_model(Context& context, const TrainOptions& options)
   if (!options.encoder_weights.empty()) {
     assign_encoder(model.unet->encoder(), model.encoder, options.encoder_weights);
     model.encoder.tensors.clear();
+    model.encoder.classifier_tensors.clear();
   }
   model.unet->encoder().set_frozen(options.freeze_encoder);
   return model;

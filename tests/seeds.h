@@ -17,5 +17,7 @@ struct Seed {
 };
 
 std::vector<Seed> safetensors_seeds();
+std::vector<Seed> torch_seeds();  // the zip and the old stream
+std::vector<Seed> zip_seeds();
 
 }  // namespace karyon

@@ -1,6 +1,7 @@
 #include "apps/cli/command_line.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <charconv>
 #include <cstdint>
@@ -12,6 +13,7 @@
 #include "apps/cli/program.h"
 #include "apps/cli/version.h"
 #include "kernels/check.h"
+#include "weights/numbers.h"
 
 namespace karyon {
 namespace {
@@ -52,6 +54,14 @@ std::string text_of(T value) {
   std::ostringstream out;
   out << value;
   return out.str();
+}
+
+// A float shows as the shortest number that reads back as the same float; 1 becomes 1.0 for TOML's sake.
+template <class T>
+std::string toml_number(T value) {
+  std::string text = number_text(value);
+  if (std::is_floating_point_v<T> && text.find_first_of(".en") == std::string::npos) text += ".0";
+  return text;
 }
 
 template <class T>
@@ -103,6 +113,7 @@ CommandLine::CommandLine(const std::string& program, const std::string& purpose)
 template <class T>
 CLI::Option* CommandLine::number(const std::string& flags, T& value, T low, T high, const std::string& help) {
   CLI::Option* option = app_.add_option(flags, value, help)->transform(in_range(low, high));
+  bound_[option] = {ConfigKind::number, [&value] { return toml_number(value); }};
   return option->type_name(limits_text(low, high))->default_str(text_of(value));
 }
 
@@ -112,6 +123,11 @@ CLI::Option* CommandLine::numbers(const std::string& flags, std::vector<T>& valu
   std::string list;
   for (const T& value : values) list += (list.empty() ? "" : ",") + text_of(value);
   CLI::Option* option = app_.add_option(flags, values, help)->delimiter(',')->allow_extra_args(false);
+  bound_[option] = {ConfigKind::numbers, [&values] {
+                      std::string text;
+                      for (const T& value : values) text += (text.empty() ? "[" : ", ") + toml_number(value);
+                      return text.empty() ? "[]" : text + "]";
+                    }};
   return option->transform(in_range(low, high))->type_name("N,N,...")->default_str(list);
 }
 
@@ -130,13 +146,73 @@ KARYON_NUMBER(double)
 CLI::Option* CommandLine::text(const std::string& flags, std::string& value, const std::string& help) {
   // An unset variable of the shell is a mistake, not a wish for the default.
   const auto given = [](const std::string& word) { return word.empty() ? "expected a value, not ''" : ""; };
-  return app_.add_option(flags, value, help)->check(given)->default_str(value);
+  CLI::Option* option = app_.add_option(flags, value, help)->check(given)->default_str(value);
+  bound_[option] = {ConfigKind::text, [&value] { return value.empty() ? "" : toml_text(value); }};
+  return option;
 }
 
 CLI::Option* CommandLine::toggle(const std::string& name, bool& value, const std::string& help) {
   const std::string state = value ? " [on]" : " [off]";
-  return app_.add_flag("--" + name + ",!--no-" + name, value, help + state)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  CLI::Option* option = app_.add_flag("--" + name + ",!--no-" + name, value, help + state)
+                            ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  bound_[option] = {ConfigKind::toggle, [&value] { return std::string(value ? "true" : "false"); }};
+  return option;
+}
+
+void CommandLine::take_config_file() {
+  config_ = text("-c,--config", config_file_, "Take values from this TOML file (batch-size = 16); flags stand above it")
+                ->type_name("FILE");
+}
+
+bool CommandLine::is_given(const CLI::Option* option) const {
+  return option->count() > 0 || configured_.contains(option);
+}
+
+std::string CommandLine::config_text(const std::set<std::string>& left_out) const {
+  std::string text;
+  for (const CLI::Option* option : app_.get_options()) {  // in the order in which they were added
+    const auto found = bound_.find(option);
+    if (found == bound_.end() || option == config_ || left_out.contains(option->get_lnames().front())) continue;
+    const std::string value = found->second.toml();
+    if (!value.empty()) text += option->get_lnames().front() + " = " + value + "\n";
+  }
+  return text;
+}
+
+/// Values of the file become the defaults, which everything else stands above.
+void CommandLine::apply_config(const std::vector<std::string>& words) {
+  if (config_ == nullptr) return;
+  std::string file;
+  if (const char* variable = std::getenv(environment_name("config").c_str()); variable != nullptr) file = variable;
+  for (std::size_t i = words.size(); i-- > 0;) {  // the last word comes first
+    if (words[i] == "--") break;
+    if (words[i].starts_with("--config=")) file = words[i].substr(words[i].find('=') + 1);
+    if ((words[i] == "--config" || words[i] == "-c") && i > 0) file = words[i - 1];
+  }
+  if (file.empty()) return;
+  for (const ConfigValue& value : read_config(file)) apply(value, file);
+}
+
+void CommandLine::apply(const ConfigValue& value, const std::string& file) {
+  const std::string where = file + ":" + std::to_string(value.line) + ": ";
+  CLI::Option* option = app_.get_option_no_throw("--" + value.key);
+  const auto found = option == config_ ? bound_.end() : bound_.find(option);
+  if (found == bound_.end() || option->get_lnames().front() != value.key) {
+    throw Error(Exit::bad_config, where + "unknown key '" + value.key + "'" + suggestion("--" + value.key));
+  }
+  if (found->second.kind != value.kind) {
+    constexpr std::array<const char*, 4> kinds{"text", "a number", "true or false", "a list of numbers"};
+    throw Error(Exit::bad_config, where + "'" + value.key + "' is " + kinds[static_cast<std::size_t>(value.kind)] +
+                                      ", expected " + kinds[static_cast<std::size_t>(found->second.kind)]);
+  }
+  try {
+    for (const std::string& word : value.words) option->add_result(word);
+    option->run_callback();
+  } catch (const CLI::ParseError& error) {
+    throw Error(Exit::bad_config, where + error.what());
+  }
+  option->clear();
+  configured_.insert(option);
 }
 
 void CommandLine::parse(int argc, const char* const* argv) {
@@ -150,6 +226,7 @@ void CommandLine::parse(int argc, const char* const* argv) {
       word.replace(0, name.size(), with_dashes(name));
     words.insert(words.begin(), std::move(word));
   }
+  apply_config(words);
   take_environment();
   try {
     app_.parse(std::move(words));

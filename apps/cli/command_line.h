@@ -1,13 +1,19 @@
 // The flags of a program: CLI11 with Karyon's conventions on top.
 // Invariant: a value comes from the command line, else from the environment (KARYON_BATCH_SIZE for --batch-size), else
-// it is the default; one that is no number of its range, or a flag that does not exist, is Error(Exit::usage) before
-// any work.
+// from the file that --config names, else it is the default; one that is no number of its range, or a flag that does
+// not exist, is Error(Exit::usage) before any work, or Error(Exit::bad_config) with the line where it stands in the
+// file.
 #pragma once
 
+#include <functional>
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
 #include <CLI/CLI.hpp>
+
+#include "apps/cli/config_file.h"
 
 namespace karyon {
 
@@ -28,6 +34,9 @@ class CommandLine {
   /// The pair --name and --no-name, of which the last one given counts. `name` comes without dashes.
   CLI::Option* toggle(const std::string& name, bool& value, const std::string& help);
 
+  /// Adds --config FILE.
+  void take_config_file();
+
   /// For what the above do not cover: positional arguments, exclusions, groups.
   CLI::App& app() { return app_; }
 
@@ -35,13 +44,29 @@ class CommandLine {
   /// wrong.
   void parse(int argc, const char* const* argv);
 
+  /// Whether the value is not the default: given on the command line, in the environment or in the file.
+  [[nodiscard]] bool is_given(const CLI::Option* option) const;
+  /// A file for --config with the present value of every flag that has one, but for those named (without dashes).
+  [[nodiscard]] std::string config_text(const std::set<std::string>& left_out) const;
+
  private:
+  struct Bound {
+    ConfigKind kind;
+    std::function<std::string()> toml;  // the value as it would stand in a file; "" for none
+  };
+
+  void apply_config(const std::vector<std::string>& words);
+  void apply(const ConfigValue& value, const std::string& file);
   void take_environment();
   void refuse_unknown() const;
   [[nodiscard]] std::string help();
   [[nodiscard]] std::string suggestion(const std::string& flag) const;
 
   CLI::App app_;
+  std::map<const CLI::Option*, Bound> bound_;
+  std::set<const CLI::Option*> configured_;
+  CLI::Option* config_ = nullptr;
+  std::string config_file_;
 };
 
 }  // namespace karyon

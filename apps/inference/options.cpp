@@ -24,7 +24,8 @@ InferOptions parse_infer_options(int argc, const char* const* argv) {
   line.number("--max-pixels", o.max_pixels, std::uint64_t{1}, std::uint64_t{1} << 31,
               "Refuse pictures of more pixels before decoding them");
   line.number("--image-size", o.image_size, kSizeMultiple, 4096, "Size of the random images of --bench");
-  line.number("--seed", o.seed, std::uint64_t{0}, UINT64_MAX, "Seed of the random images and weights of --bench");
+  line.number("--seed", o.seed, std::uint64_t{0}, std::uint64_t{INT64_MAX},
+              "Seed of the random images and weights of --bench");
   line.number("--bench", o.bench_steps, 0, 1000000, "Time so many batches of random images, and stop");
   add_common_flags(line, o.common);
   line.parse(argc, argv);

@@ -22,7 +22,7 @@ TrainOptions parse_train_options(int argc, const char* const* argv) {
   line.number("--val-split", o.val_split, 1e-6, 1.0 - 1e-6, "Share of the images kept for validation");
   line.toggle("allow-duplicates", o.allow_duplicates,
               "Train even if the same picture is among those to train on and those to validate on");
-  line.number("--seed", o.seed, std::uint64_t{0}, UINT64_MAX, "Seed of all random numbers");
+  line.number("--seed", o.seed, std::uint64_t{0}, std::uint64_t{INT64_MAX}, "Seed of all random numbers");
   line.number("--patience", o.patience, 0, 1000000,
               "Stop after so many epochs without a better validation accuracy; 0: never");
   line.text(

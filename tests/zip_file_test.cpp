@@ -63,7 +63,8 @@ TEST(ZipFile, ASpoiledArchiveNeverGivesOtherBytes) {
         const ZipFile zip(bytes, "the-file");
         for (const ZipFile::Entry& entry : zip.entries()) {
           const Bytes read = zip.read(entry.name);
-          if (good.find(entry.name) != nullptr) EXPECT_EQ(read, good.read(entry.name)) << seed.name << " " << how;
+          const bool same = good.find(entry.name) == nullptr || read == good.read(entry.name);
+          EXPECT_TRUE(same) << seed.name << " " << how;
         }
       } catch (const Error& error) {
         EXPECT_EQ(error.code(), Exit::bad_data) << how;

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/data_fixtures.h"
+#include "tests/seeds.h"
 
 namespace karyon {
 namespace {
@@ -51,6 +52,28 @@ TEST(ZipFile, ControlCharactersOfANameDoNotReachTheTerminal) {
     const ZipFile zip(zip_bytes({{"../\x1b[2J", to_bytes("1")}}), "f");
   });
   EXPECT_TRUE(std::ranges::all_of(message, [](char letter) { return letter >= ' ' && letter <= '~'; })) << message;
+}
+
+TEST(ZipFile, ASpoiledArchiveNeverGivesOtherBytes) {
+  for (const Seed& seed : zip_seeds()) {
+    const ZipFile good(seed.bytes, "f");
+    int refused = 0;
+    for_each_mutation(seed.bytes, {}, [&](const Bytes& bytes, const std::string& how) {
+      try {
+        const ZipFile zip(bytes, "the-file");
+        for (const ZipFile::Entry& entry : zip.entries()) {
+          const Bytes read = zip.read(entry.name);
+          const bool same = good.find(entry.name) == nullptr || read == good.read(entry.name);
+          EXPECT_TRUE(same) << seed.name << " " << how;
+        }
+      } catch (const Error& error) {
+        EXPECT_EQ(error.code(), Exit::bad_data) << how;
+        EXPECT_EQ(std::string(error.what()).rfind("the-file", 0), 0U) << error.what();
+        ++refused;
+      }
+    });
+    EXPECT_GT(refused, 64);
+  }
 }
 
 }  // namespace

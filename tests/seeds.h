@@ -17,5 +17,6 @@ struct Seed {
 };
 
 std::vector<Seed> safetensors_seeds();
+std::vector<Seed> hdf5_seeds();
 
 }  // namespace karyon

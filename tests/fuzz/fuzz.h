@@ -9,14 +9,14 @@
 
 namespace karyon {
 
-/// read() returns an Archive.
+/// read() returns a pointer to an Archive.
 template <typename Read>
 void fuzz_reader(Read read) {
   try {
     const auto archive = read();
-    for (const ArchiveEntry& entry : archive.entries()) {
+    for (const ArchiveEntry& entry : archive->entries()) {
       const std::size_t size = static_cast<std::size_t>(entry.count()) * element_size(entry.type);
-      if (archive.read(entry.name).size() != size) std::abort();
+      if (archive->read(entry.name).size() != size) std::abort();
     }
   } catch (const Error& error) {
     if (error.code() != Exit::bad_data) std::abort();

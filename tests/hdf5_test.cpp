@@ -87,6 +87,19 @@ TEST(Hdf5, ReadsEveryLayoutAndFilter) {
   expect_error(Exit::bad_data, R"(f: data set "/b": there is none)", [&] { static_cast<void>(file.read("b")); });
 }
 
+TEST(Hdf5, TwoFilesAreOpenAtOnce) {
+  Hdf5Writer first;
+  first.floats("/a", {1}, 1);
+  Hdf5Writer second;
+  second.floats("/a", {1}, 2);
+  const Bytes first_bytes = first.bytes();
+  const Bytes second_bytes = second.bytes();
+  const Hdf5File one(first_bytes, "one");
+  const Hdf5File two(second_bytes, "two");
+  EXPECT_EQ(values_of(one, "a"), std::vector<float>{1});
+  EXPECT_EQ(values_of(two, "a"), std::vector<float>{2});
+}
+
 TEST(Hdf5, ReadsTextOfBothForms) {
   Hdf5Writer writer;
   writer.texts("/", "fixed", {"one", "", "three"}, TextForm::fixed);
@@ -395,8 +408,8 @@ TEST(Hdf5, RefusesAnAttributeOfMoreThan64Kb) {
   // Only the later file format has room for one.
   const Hdf5Id access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
   ASSERT_GE(H5Pset_fapl_core(access.get(), 4096, false), 0);
-  ASSERT_GE(H5Pset_libver_bounds(access.get(), H5F_LIBVER_LATEST, H5F_LIBVER_LATEST), 0);
-  const Hdf5Id later(H5Fcreate("image", H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), H5Fclose);
+  ASSERT_GE(H5Pset_libver_bounds(access.get(), H5F_LIBVER_V18, H5F_LIBVER_V18), 0);
+  const Hdf5Id later(H5Fcreate("later format", H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), H5Fclose);
   const Hdf5Id type(H5Tcopy(H5T_C_S1), H5Tclose);
   ASSERT_GE(H5Tset_size(type.get(), 70'000), 0);
   const Hdf5Id space(H5Screate(H5S_SCALAR), H5Sclose);
@@ -405,9 +418,7 @@ TEST(Hdf5, RefusesAnAttributeOfMoreThan64Kb) {
     const std::string text(70'000, 'x');
     ASSERT_GE(H5Awrite(id.get(), type.get(), text.data()), 0);
   }
-  ASSERT_GE(H5Fflush(later.get(), H5F_SCOPE_GLOBAL), 0);
-  Bytes bytes(static_cast<std::size_t>(H5Fget_file_image(later.get(), nullptr, 0)));
-  ASSERT_GT(H5Fget_file_image(later.get(), bytes.data(), bytes.size()), 0);
+  const Bytes bytes = image_of(later.get());
   const Hdf5File file(bytes, "f");
   expect_error(Exit::bad_data, "70000 bytes for 1 texts, expected at most 64 KB",
                [&] { static_cast<void>(file.strings("", "long")); });
@@ -445,20 +456,17 @@ TEST(Hdf5, RefusesTextThatIsNotInTheHeap) {
 }
 
 TEST(Hdf5, RefusesOtherAddressing) {
-  const auto file_with = [](auto set) {
-    const Hdf5Id access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
-    H5Pset_fapl_core(access.get(), 4096, false);
-    const Hdf5Id creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
-    EXPECT_GE(set(creation.get()), 0);
-    const Hdf5Id file(H5Fcreate("image", H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose);
-    EXPECT_GE(H5Fflush(file.get(), H5F_SCOPE_GLOBAL), 0);
-    Bytes bytes(static_cast<std::size_t>(H5Fget_file_image(file.get(), nullptr, 0)));
-    EXPECT_GT(H5Fget_file_image(file.get(), bytes.data(), bytes.size()), 0);
-    return bytes;
-  };
-  expect_refused(file_with([](hid_t id) { return H5Pset_sizes(id, 4, 8); }), "addresses of 4 bytes");
-  // The signature stands behind the user block.
-  expect_refused(file_with([](hid_t id) { return H5Pset_userblock(id, 512); }), "not HDF5");
+  const Hdf5Id creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
+  ASSERT_GE(H5Pset_sizes(creation.get(), 4, 8), 0);
+  const Hdf5Id access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+  ASSERT_GE(H5Pset_fapl_core(access.get(), 4096, false), 0);
+  const Hdf5Id file(H5Fcreate("short addresses", H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose);
+  expect_refused(image_of(file.get()), "addresses of 4 bytes and lengths of 8, expected 8 and 8");
+
+  Bytes behind_user_block(512);
+  const Bytes whole = Hdf5Writer().bytes();
+  behind_user_block.insert(behind_user_block.end(), whole.begin(), whole.end());
+  expect_refused(behind_user_block, "not HDF5");
 }
 
 }  // namespace

@@ -24,7 +24,9 @@ Hdf5Id new_file() {
   const Hdf5Id creation = id_of(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
   // Small nodes in the groups' trees: less to spoil byte by byte.
   require(H5Pset_sym_k(creation.get(), 2, 2) >= 0, "node sizes");
-  return id_of(H5Fcreate("image", H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose);
+  static int number = 0;  // libhdf5 takes two images of one name for the same file
+  const std::string name = "written image " + std::to_string(++number);
+  return id_of(H5Fcreate(name.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose);
 }
 
 /// Link creation that makes the groups on the way.
@@ -120,12 +122,12 @@ void Hdf5Writer::keras_layer(const std::string& group, const std::string& layer,
   texts(group, "weight_names", names, form);
 }
 
-std::vector<std::uint8_t> Hdf5Writer::bytes() const {
-  require(H5Fflush(file(), H5F_SCOPE_GLOBAL) >= 0, "flush");
-  const ssize_t size = H5Fget_file_image(file(), nullptr, 0);
+std::vector<std::uint8_t> image_of(hid_t file) {
+  require(H5Fflush(file, H5F_SCOPE_GLOBAL) >= 0, "flush");
+  const ssize_t size = H5Fget_file_image(file, nullptr, 0);
   require(size > 0, "size of the image");
   std::vector<std::uint8_t> image(static_cast<std::size_t>(size));
-  require(H5Fget_file_image(file(), image.data(), image.size()) == size, "image");
+  require(H5Fget_file_image(file, image.data(), image.size()) == size, "image");
   return image;
 }
 

@@ -40,11 +40,14 @@ class Hdf5Writer {
 
   [[nodiscard]] hid_t file() const { return file_.get(); }
   /// The whole file as it is now.
-  [[nodiscard]] std::vector<std::uint8_t> bytes() const;
+  [[nodiscard]] std::vector<std::uint8_t> bytes() const { return image_of(file()); }
 
  private:
   Hdf5Id file_;
 };
+
+/// The bytes of a file that is open in memory.
+std::vector<std::uint8_t> image_of(hid_t file);
 
 /// Where `part` first lies in `file`; its size when it is nowhere.
 std::size_t position_of(const std::vector<std::uint8_t>& file, const std::vector<std::uint8_t>& part);

@@ -6,8 +6,10 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/files.h"
 #include "tests/expect_error.h"
 #include "tests/hdf5_writer.h"
+#include "tests/temp_dir.h"
 
 namespace karyon {
 namespace {
@@ -405,20 +407,21 @@ TEST(Hdf5, RefusesAttributesBeyondTheLimits) {
 }
 
 TEST(Hdf5, RefusesAnAttributeOfMoreThan64Kb) {
-  // Only the later file format has room for one.
+  // Only the later file format has room for one; libhdf5 1.10 spoils an image of it in memory.
+  const TempDir dir;
+  const std::string path = (dir / "later.h5").string();
   const Hdf5Id access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
-  ASSERT_GE(H5Pset_fapl_core(access.get(), 4096, false), 0);
-  ASSERT_GE(H5Pset_libver_bounds(access.get(), H5F_LIBVER_V18, H5F_LIBVER_V18), 0);
-  const Hdf5Id later(H5Fcreate("later format", H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), H5Fclose);
+  ASSERT_GE(H5Pset_libver_bounds(access.get(), H5F_LIBVER_LATEST, H5F_LIBVER_LATEST), 0);
   const Hdf5Id type(H5Tcopy(H5T_C_S1), H5Tclose);
   ASSERT_GE(H5Tset_size(type.get(), 70'000), 0);
   const Hdf5Id space(H5Screate(H5S_SCALAR), H5Sclose);
   {
+    const Hdf5Id later(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), H5Fclose);
     const Hdf5Id id(H5Acreate2(later.get(), "long", type.get(), space.get(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
     const std::string text(70'000, 'x');
     ASSERT_GE(H5Awrite(id.get(), type.get(), text.data()), 0);
   }
-  const Bytes bytes = image_of(later.get());
+  const Bytes bytes = read_file(path);
   const Hdf5File file(bytes, "f");
   expect_error(Exit::bad_data, "70000 bytes for 1 texts, expected at most 64 KB",
                [&] { static_cast<void>(file.strings("", "long")); });

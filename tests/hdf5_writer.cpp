@@ -19,11 +19,14 @@ Hdf5Id id_of(hid_t id, Hdf5Id::Close close) {
 
 Hdf5Id new_file() {
   const Hdf5Id access = id_of(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
-  require(H5Pset_fapl_core(access.get(), 4096, false) >= 0, "memory file");
+  require(H5Pset_fapl_core(access.get(), 512, false) >= 0, "memory file");
   require(H5Pset_fclose_degree(access.get(), H5F_CLOSE_STRONG) >= 0, "close degree");
   const Hdf5Id creation = id_of(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
-  // Small nodes in the groups' trees: less to spoil byte by byte.
-  require(H5Pset_sym_k(creation.get(), 2, 2) >= 0, "node sizes");
+  // Small nodes in the trees, and no space set aside: less to spoil byte by byte.
+  require(H5Pset_sym_k(creation.get(), 2, 2) >= 0, "nodes of groups");
+  require(H5Pset_istore_k(creation.get(), 2) >= 0, "nodes of chunks");
+  require(H5Pset_meta_block_size(access.get(), 0) >= 0, "metadata");
+  require(H5Pset_small_data_block_size(access.get(), 0) >= 0, "small data");
   static int number = 0;  // libhdf5 takes two images of one name for the same file
   const std::string name = "written image " + std::to_string(++number);
   return id_of(H5Fcreate(name.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose);

@@ -20,6 +20,9 @@ struct Hdf5Storage {
   bool deflate = false;
 };
 
+/// The bytes of a file that is open in memory.
+std::vector<std::uint8_t> image_of(hid_t file);
+
 class Hdf5Writer {
  public:
   Hdf5Writer();
@@ -45,9 +48,6 @@ class Hdf5Writer {
  private:
   Hdf5Id file_;
 };
-
-/// The bytes of a file that is open in memory.
-std::vector<std::uint8_t> image_of(hid_t file);
 
 /// Where `part` first lies in `file`; its size when it is nowhere.
 std::size_t position_of(const std::vector<std::uint8_t>& file, const std::vector<std::uint8_t>& part);

@@ -8,8 +8,11 @@
 #include "tests/seeds.h"
 
 int main(int argc, char** argv) {
-  const std::map<std::string, std::vector<karyon::Seed> (*)()> readers{
-      {"safetensors", karyon::safetensors_seeds}, {"torch", karyon::torch_seeds}, {"zip", karyon::zip_seeds}};
+  const std::map<std::string, std::vector<karyon::Seed> (*)()> readers{{"safetensors", karyon::safetensors_seeds},
+                                                                       {"torch", karyon::torch_seeds},
+                                                                       {"zip", karyon::zip_seeds},
+                                                                       {"hdf5", karyon::hdf5_seeds},
+                                                                       {"onnx", karyon::onnx_seeds}};
   const auto reader = argc == 3 ? readers.find(argv[1]) : readers.end();
   if (reader == readers.end()) {
     std::fprintf(stderr, "usage: seed_tool READER FOLDER; readers:");

@@ -19,5 +19,7 @@ struct Seed {
 std::vector<Seed> safetensors_seeds();
 std::vector<Seed> torch_seeds();  // the zip and the old stream
 std::vector<Seed> zip_seeds();
+std::vector<Seed> hdf5_seeds();
+std::vector<Seed> onnx_seeds();
 
 }  // namespace karyon

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 
 #include "kernels/check.h"
 #include "weights/hdf5_dataset.h"
@@ -22,7 +23,7 @@ constexpr std::size_t kLongestName = 1024;
 Hdf5Id open_image(std::span<const std::uint8_t> bytes, const std::string& source) {
   constexpr std::array<std::uint8_t, 8> signature{0x89, 'H', 'D', 'F', '\r', '\n', 0x1A, '\n'};
   if (bytes.size() < signature.size() || !std::ranges::equal(bytes.first(signature.size()), signature)) {
-    throw Error(Exit::bad_data, source + ": not HDF5: it does not begin with the format's signature");
+    throw Error(Exit::bad_data, source + ": not HDF5: the first bytes are not the format's signature");
   }
   if (bytes.size() > kLargestFile) {
     throw Error(Exit::bad_data, source + ": " + std::to_string(bytes.size()) + " bytes, more than the 192 MB that " +
@@ -37,20 +38,21 @@ Hdf5Id open_image(std::span<const std::uint8_t> bytes, const std::string& source
                       H5Pset_fclose_degree(access.get(), H5F_CLOSE_STRONG) >= 0 &&
                       H5Pset_file_image(access.get(), const_cast<std::uint8_t*>(bytes.data()), bytes.size()) >= 0;
   if (!is_set) fail_hdf5(message);
-  return checked_hdf5(H5Fopen("image", H5F_ACC_RDONLY, access.get()), H5Fclose, message);
+  // libhdf5 takes two images of one name for the same file, and would return the one that is open already.
+  static std::atomic<std::uint64_t> number{0};
+  const std::string name = "karyon image " + std::to_string(++number);
+  return checked_hdf5(H5Fopen(name.c_str(), H5F_ACC_RDONLY, access.get()), H5Fclose, message);
 }
 
-/// What later checks take for granted: addresses count from the file's first byte, and have 8 bytes.
+/// What later checks take for granted: addresses and lengths of 8 bytes. Addresses count from the file's first byte,
+/// since the signature is there.
 void check_addressing(hid_t file, const std::string& source) {
   const Hdf5Id creation = checked_hdf5(H5Fget_create_plist(file), H5Pclose, source + ": no creation properties");
-  hsize_t user_block = 0;
   std::size_t address_size = 0;
   std::size_t length_size = 0;
-  if (H5Pget_userblock(creation.get(), &user_block) < 0 ||
-      H5Pget_sizes(creation.get(), &address_size, &length_size) < 0) {
+  if (H5Pget_sizes(creation.get(), &address_size, &length_size) < 0) {
     fail_hdf5(source + ": broken creation properties");
   }
-  if (user_block != 0) throw Error(Exit::bad_data, source + ": has a user block, which weight files do without");
   if (address_size != 8 || length_size != 8) {
     throw Error(Exit::bad_data, source + ": addresses of " + std::to_string(address_size) + " bytes and lengths of " +
                                     std::to_string(length_size) + ", expected 8 and 8");

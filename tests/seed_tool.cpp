@@ -8,7 +8,8 @@
 #include "tests/seeds.h"
 
 int main(int argc, char** argv) {
-  const std::map<std::string, std::vector<karyon::Seed> (*)()> readers{{"safetensors", karyon::safetensors_seeds}};
+  const std::map<std::string, std::vector<karyon::Seed> (*)()> readers{{"safetensors", karyon::safetensors_seeds},
+                                                                       {"onnx", karyon::onnx_seeds}};
   const auto reader = argc == 3 ? readers.find(argv[1]) : readers.end();
   if (reader == readers.end()) {
     std::fprintf(stderr, "usage: seed_tool READER FOLDER; readers:");

@@ -17,5 +17,6 @@ struct Seed {
 };
 
 std::vector<Seed> safetensors_seeds();
+std::vector<Seed> onnx_seeds();
 
 }  // namespace karyon

@@ -7,6 +7,7 @@
 #include "kernels/check.h"
 #include "weights/child_reader.h"
 #include "weights/keras_hdf5.h"
+#include "weights/onnx_encoder.h"
 #include "weights/safetensors.h"
 #include "weights/torch_file.h"
 
@@ -27,6 +28,10 @@ std::unique_ptr<Archive> open_archive(std::vector<std::uint8_t> bytes, const std
   if (looks_like_safetensors(text, source)) return std::make_unique<SafetensorsFile>(std::move(bytes), source);
   if (text.starts_with("\x89HDF"sv)) {
     return read_in_child([&] { return read_keras_hdf5(bytes, source); }, source);
+  }
+  // protobuf has no magic number, but every writer begins with ir_version, field 1.
+  if (text.starts_with("\x08"sv) || source.ends_with(".onnx")) {
+    return read_in_child([&] { return read_onnx(bytes, source); }, source);
   }
   if (text.starts_with("PK"sv) || text.starts_with("\x80"sv)) return read_torch(std::move(bytes), source);
   throw Error(Exit::bad_data,

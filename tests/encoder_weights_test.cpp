@@ -296,10 +296,11 @@ TEST(EncoderWeights, PathsThatAreNoWeights) {
   expect_refused(Exit::no_input, "No such file", dir / "none");
   expect_refused(Exit::bad_data, "is a folder", dir.path());
   expect_refused(Exit::bad_data, "this tool does not download", "https://example.org/w.safetensors");
-  const std::vector<std::pair<std::string, std::string>> magic{{std::string("\x89HDF\r\n\x1a\n"), "HDF5"},
-                                                               {std::string("PK\x03\x04"), "a zip"},
-                                                               {std::string("\x80\x02\x8a\n"), "pickle"},
-                                                               {std::string("GIF89a, not weights"), "100 MB"}};
+  const std::vector<std::pair<std::string, std::string>> magic{
+      {std::string("\x89HDF\r\n\x1a\n"), "HDF5"},
+      {std::string("PK\x03\x04"), "no zip that can be read"},
+      {std::string("\x80\x02\x8a\n"), "neither of PyTorch's forms"},
+      {std::string("GIF89a, not weights"), "no weight file that is known here"}};
   for (const auto& [bytes, words] : magic) {
     write_file(dir / "w", bytes);
     expect_refused(Exit::bad_data, words, dir / "w");
@@ -328,13 +329,27 @@ TEST_F(PublishedWeights, TfSlimLoads) {
   EXPECT_EQ(tensor(weights, "block_16_project/kernel").shape, (Shape{1, 1, 960, 320}));
 }
 
-TEST_F(PublishedWeights, OtherFamiliesAreRefusedByName) {
-  const auto expect_refused = [this](const char* file, const char* part) {
-    expect_error(Exit::bad_data, part, [&] { static_cast<void>(load_encoder_weights(folder / file)); });
-  };
-  expect_refused("mobilenetv2_1.0.gluon.safetensors", "another network: stride at block 10, plain ReLU");
-  expect_refused("mobilenet_v2.torchvision-folded.safetensors", "torchvision");
-  expect_refused("mobilenet_v2-b0353104.pth", "pickle");
+TEST_F(PublishedWeights, GluonsNetworkIsRefusedByName) {
+  expect_error(Exit::bad_data, "another network: stride at block 10, plain ReLU",
+               [&] { static_cast<void>(load_encoder_weights(folder / "mobilenetv2_1.0.gluon.safetensors")); });
+}
+
+TEST_F(PublishedWeights, TorchvisionsFoldedFileIsItsCheckpointFolded) {
+  const EncoderWeights whole = load_encoder_weights(folder / "mobilenet_v2-b0353104.pth");
+  const EncoderWeights folded = load_encoder_weights(folder / "mobilenet_v2.torchvision-folded.safetensors");
+  EXPECT_EQ(whole.classes, 1000);
+  EXPECT_EQ(whole.padding, folded.padding);
+  for (std::size_t i = 0; i < whole.tensors.size(); i += 5) {
+    const std::vector<float>&kernel = whole.tensors[i].values, &gamma = whole.tensors[i + 1].values;
+    const std::vector<float>& variance = whole.tensors[i + 4].values;
+    const bool depthwise = whole.tensors[i].shape[3] == 1;
+    for (std::size_t k = 0; k < kernel.size(); ++k) {
+      const std::size_t channel = k % gamma.size();
+      const float scaled = kernel[k] * gamma[channel] / std::sqrt(variance[channel] + 1e-5F);
+      ASSERT_NEAR(folded.tensors[i].values[k], scaled, 1e-4)
+          << whole.tensors[i].name << (depthwise ? " (depthwise)" : "");
+    }
+  }
 }
 
 }  // namespace

@@ -10,8 +10,8 @@
 #include "tests/onnx_writer.h"
 #include "tests/parity_file.h"
 #include "tests/seeds.h"
+#include "weights/encoder_family.h"
 #include "weights/onnx_encoder.h"
-#include "weights/onnx_names.h"
 
 namespace karyon {
 namespace {
@@ -661,13 +661,6 @@ TEST(OnnxNames, AreHuggingFaces) {
   expect_names_of(shared_folder() / "reference/hf_mobilenet_v2_0.35/model.safetensors", OnnxStyle::hugging_face);
 }
 
-TEST(OnnxNames, OfTheLastLayers) {
-  EXPECT_EQ(torchvision_names().last.batch_norm, "features.18.1");
-  EXPECT_EQ(timm_names().last.conv, "conv_head");
-  EXPECT_EQ(hugging_face_names().last.conv, "mobilenet_v2.conv_1x1.convolution");
-  EXPECT_EQ(hugging_face_names().classifier, "classifier");
-}
-
 TEST(Onnx, ReadsTorchvisionsOwnExport) {
   const std::filesystem::path file = shared_folder() / "reference/torchvision_mobilenet_v2_0.35.onnx";
   if (!exists(file)) GTEST_SKIP() << file.filename().string() << " is not here";
@@ -675,12 +668,12 @@ TEST(Onnx, ReadsTorchvisionsOwnExport) {
   ASSERT_EQ(archive->entries().size(), 52U * 2 + 2);
   const std::vector<EncoderConv> convs = mobilenet_v2_convs(0.35);
   for (const EncoderConv& conv : convs) {
-    const std::string name = torchvision_names().layer(conv.role, conv.block).conv;
     const std::int64_t inputs = conv.role == ConvRole::depthwise ? 1 : conv.inputs;
-    ASSERT_NE(archive->find(name + ".weight"), nullptr) << name;
-    EXPECT_EQ(archive->find(name + ".weight")->shape,
-              (std::vector<std::int64_t>{conv.outputs, inputs, conv.size, conv.size}));
-    EXPECT_EQ(archive->find(name + ".bias")->shape, (std::vector<std::int64_t>{conv.outputs}));
+    const std::string name = encoder_family("torchvision").kernel_name(conv);
+    ASSERT_NE(archive->find(name), nullptr) << name;
+    EXPECT_EQ(archive->find(name)->shape, (std::vector<std::int64_t>{conv.outputs, inputs, conv.size, conv.size}));
+    EXPECT_EQ(archive->find(encoder_family("torchvision").bias_name(conv))->shape,
+              (std::vector<std::int64_t>{conv.outputs}));
   }
   EXPECT_EQ(shape_text(*archive, "features.18.0.weight"), "1280x112x1x1");
   EXPECT_EQ(shape_text(*archive, "classifier.1.weight"), "10x1280");

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "kernels/check.h"
+
 namespace karyon {
 
 namespace {
@@ -316,14 +318,18 @@ struct Stranger {
   std::string_view words;
 };
 constexpr std::array<Stranger, 2> kStrangers{
-    {{"mobilenetv20_features_conv0_weight",
-      "Gluon's MobileNetV2, another network: stride at block 10, plain ReLU; it would load without an error and "
-      "compute nonsense"},
+    {{"mobilenetv20_features_conv0_weight", kGluonsNetwork},
      {"encoder/Conv1/kernel", "a whole trained model of Karyon, not weights of the encoder alone"}}};
 
 }  // namespace
 
 std::span<const EncoderFamily> encoder_families() { return kFamilies; }
+
+const EncoderFamily& encoder_family(std::string_view name) {
+  const auto* found = std::ranges::find(kFamilies, name, &EncoderFamily::name);
+  KARYON_CHECK(found != kFamilies.end(), "a family that exists");
+  return *found;
+}
 
 std::string contradiction(const EncoderFamily& family, const Archive& archive) {
   for (const MetadataFact& fact : family.facts) {

@@ -48,6 +48,14 @@ struct EncoderFamily {
 /// whether the stem's bias or batch norm is there.
 std::span<const EncoderFamily> encoder_families();
 
+/// By its name ("timm"), of several forms the first. Error internal when there is none.
+const EncoderFamily& encoder_family(std::string_view name);
+
+/// What Gluon's files hold, in words.
+inline constexpr std::string_view kGluonsNetwork =
+    "Gluon's MobileNetV2, another network: stride at block 10, plain ReLU; it would load without an error and compute "
+    "nonsense";
+
 /// What in the archive's metadata speaks against the family, in words; empty when nothing does or nothing is said.
 std::string contradiction(const EncoderFamily& family, const Archive& archive);
 

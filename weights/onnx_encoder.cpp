@@ -1,11 +1,12 @@
 #include "weights/onnx_encoder.h"
 
 #include <algorithm>
+#include <array>
 
 #include "kernels/check.h"
+#include "weights/encoder_family.h"
 #include "weights/numbers.h"
 #include "weights/onnx_mobilenet.h"
-#include "weights/onnx_names.h"
 
 namespace karyon {
 
@@ -31,14 +32,16 @@ NameMarks marks_of(const OnnxGraph& graph) {
   return marks;
 }
 
-OnnxNames names_for(const NameMarks& marks, OnnxPadding padding, const std::string& source) {
-  if (marks.hugging_face) return hugging_face_names();
+/// The family whose names the tensors get: the exporter may have lost them, and what it folds batch norm into gets a
+/// new name.
+const EncoderFamily& family_of(const NameMarks& marks, OnnxPadding padding, const std::string& source) {
+  if (marks.hugging_face) return encoder_family("huggingface");
   if (padding == OnnxPadding::same) {
     throw Error(Exit::bad_data, source +
                                     ": MobileNetV2 with SAME padding and not Hugging Face's names: an ONNX file of "
                                     "no family known here, so the scaling of its input is not known");
   }
-  return marks.timm ? timm_names() : torchvision_names();
+  return encoder_family(marks.timm ? "timm" : "torchvision");
 }
 
 class Collector {
@@ -48,21 +51,23 @@ class Collector {
     tensors_.back().entry.name = name;
   }
 
-  void add(const OnnxLayer& layer, const OnnxLayerNames& names) {
-    add(*layer.conv.kernel, names.conv + ".weight");
+  void add(const OnnxLayer& layer, const EncoderFamily& family) {
+    EncoderConv conv;
+    conv.role = layer.role;
+    conv.block = layer.block;
+    add(*layer.conv.kernel, family.kernel_name(conv));
     if (!layer.batch_norm) {
-      add(*layer.conv.bias, names.conv + ".bias");
+      add(*layer.conv.bias, family.bias_name(conv));
       return;
     }
-    add(*layer.batch_norm->scale, names.batch_norm + ".weight");
-    add(*layer.batch_norm->bias, names.batch_norm + ".bias");
-    add(*layer.batch_norm->mean, names.batch_norm + ".running_mean");
-    add(*layer.batch_norm->variance, names.batch_norm + ".running_var");
+    const OnnxBatchNorm& norm = *layer.batch_norm;
+    const std::array<const LoadedTensor*, 4> parts{norm.scale, norm.bias, norm.mean, norm.variance};
+    for (std::size_t i = 0; i < parts.size(); ++i) add(*parts[i], family.norm_name(conv).append(family.norm_words[i]));
   }
 
-  void add(const OnnxLinear& linear, const std::string& name) {
-    add(linear.weight, name + ".weight");
-    if (linear.bias) add(*linear.bias, name + ".bias");
+  void add(const OnnxLinear& linear, const EncoderFamily& family) {
+    add(linear.weight, std::string(family.classifier_kernel));
+    if (linear.bias) add(*linear.bias, std::string(family.classifier_bias));
   }
 
   std::vector<LoadedTensor> take() { return std::move(tensors_); }
@@ -85,18 +90,14 @@ std::unique_ptr<Archive> read_onnx(std::span<const std::uint8_t> bytes, const st
   OnnxGraph graph = parse_onnx(bytes, source);
   const NameMarks marks = marks_of(graph);
   if (marks.gluon) {
-    throw Error(Exit::bad_data, source +
-                                    ": Gluon's MobileNetV2, another network: stride at block 10, plain ReLU; it "
-                                    "would load without an error and compute nonsense");
+    throw Error(Exit::bad_data, source + " is " + std::string(kGluonsNetwork));
   }
   OnnxWiring wiring(std::move(graph), source);
   const OnnxMobileNet network = find_mobilenet_v2(wiring);
-  const OnnxNames names = names_for(marks, network.padding, source);
+  const EncoderFamily& family = family_of(marks, network.padding, source);
   Collector collector;
-  for (const OnnxLayer& layer : network.layers) {
-    collector.add(layer, layer.is_last ? names.last : names.layer(layer.role, layer.block));
-  }
-  if (network.classifier) collector.add(*network.classifier, names.classifier);
+  for (const OnnxLayer& layer : network.layers) collector.add(layer, family);
+  if (network.classifier) collector.add(*network.classifier, family);
   return std::make_unique<LoadedArchive>("onnx", source, collector.take(), metadata_of(network));
 }
 

@@ -18,14 +18,13 @@ constexpr std::int64_t kImageChannels = 3;
 struct Place {
   ConvRole role = ConvRole::stem;
   int block = 0;
-  bool is_last = false;
   [[nodiscard]] std::int64_t size() const { return role == ConvRole::stem || role == ConvRole::depthwise ? 3 : 1; }
-  [[nodiscard]] bool is_activated() const { return is_last || role != ConvRole::project; }
+  [[nodiscard]] bool is_activated() const { return role != ConvRole::project; }
   [[nodiscard]] std::string words() const {
-    if (is_last) return "the last 1x1";
-    constexpr std::array<const char*, 4> kRoles{"the stem", "expansion", "depthwise convolution", "projection"};
+    constexpr std::array<const char*, 5> kRoles{"the stem", "expansion", "depthwise convolution", "projection",
+                                                "the last 1x1"};
     const std::string part = kRoles[static_cast<std::size_t>(role)];
-    return role == ConvRole::stem ? part : "block " + std::to_string(block) + "'s " + part;
+    return role == ConvRole::stem || role == ConvRole::last ? part : "block " + std::to_string(block) + "'s " + part;
   }
 };
 
@@ -39,7 +38,7 @@ class Walk {
     for (int block = 0; block < static_cast<int>(kStrides.size()); ++block) follow_block(block);
     check_strides();
     if (!wiring_.readers(value_).empty()) {
-      follow_layer(only_reader("the last 1x1"), {ConvRole::project, 0, true});
+      follow_layer(only_reader("the last 1x1"), {ConvRole::last, 0});
       follow_head();
     }
     wiring_.check_all_taken();
@@ -75,7 +74,7 @@ class Walk {
       node = &only_reader(place.words());
     }
     if (node->op != "Conv") wiring_.fail(place.words() + ": found " + described(*node) + ", expected Conv");
-    OnnxLayer layer{place.role, place.block, place.is_last, conv_of(wiring_, *node, padded), std::nullopt};
+    OnnxLayer layer{place.role, place.block, conv_of(wiring_, *node, padded), std::nullopt};
     check_conv(layer.conv, place, *node);
     step(*node);
     channels_ = layer.conv.outputs;

@@ -15,7 +15,6 @@ namespace karyon {
 struct OnnxLayer {
   ConvRole role = ConvRole::stem;
   int block = 0;
-  bool is_last = false;  // the last 1x1, which no role describes
   OnnxConv conv;
   std::optional<OnnxBatchNorm> batch_norm;  // nullopt: folded into the convolution, which has a bias then
 };

@@ -54,6 +54,16 @@ TEST(ZipFile, ControlCharactersOfANameDoNotReachTheTerminal) {
   EXPECT_TRUE(std::ranges::all_of(message, [](char letter) { return letter >= ' ' && letter <= '~'; })) << message;
 }
 
+TEST(ZipFile, TwoEndsOfADirectoryAreRefused) {
+  // The comment of the archive is the end of another, empty archive: a reader of either end sees other entries.
+  Bytes zip = zip_seeds()[0].bytes;
+  zip[zip.size() - 2] = 22;
+  for (const std::uint8_t byte : {0x50, 0x4B, 5, 6}) zip.push_back(byte);
+  zip.resize(zip.size() + 18);
+  expect_error(Exit::bad_data, "the-file: the zip's directory is not where its end says",
+               [&] { const ZipFile file(zip, "the-file"); });
+}
+
 TEST(ZipFile, ASpoiledArchiveNeverGivesOtherBytes) {
   for (const Seed& seed : zip_seeds()) {
     const ZipFile good(seed.bytes, "f");

@@ -189,11 +189,11 @@ class StateReader {
   }
 
   std::uint64_t whole_number(const PickleValue& value, const std::string& what) const {
-    if (value.kind != PickleKind::integer || value.integer < 0 ||
-        static_cast<std::uint64_t>(value.integer) > kMostElements) {
+    const auto number = static_cast<std::uint64_t>(value.integer);  // huge where it is negative
+    if (value.kind != PickleKind::integer || number > kMostElements) {
       fail(what + " " + describe(value) + ", expected a number from 0 to 2^53");
     }
-    return static_cast<std::uint64_t>(value.integer);
+    return number;
   }
 
   const Pickle& pickle_;

@@ -8,8 +8,8 @@
 #include "tests/seeds.h"
 
 int main(int argc, char** argv) {
-  const std::map<std::string, std::vector<karyon::Seed> (*)()> readers{{"safetensors", karyon::safetensors_seeds},
-                                                                       {"hdf5", karyon::hdf5_seeds}};
+  const std::map<std::string, std::vector<karyon::Seed> (*)()> readers{
+      {"safetensors", karyon::safetensors_seeds}, {"hdf5", karyon::hdf5_seeds}, {"keras_zip", karyon::keras_zip_seeds}};
   const auto reader = argc == 3 ? readers.find(argv[1]) : readers.end();
   if (reader == readers.end()) {
     std::fprintf(stderr, "usage: seed_tool READER FOLDER; readers:");

@@ -18,5 +18,6 @@ struct Seed {
 
 std::vector<Seed> safetensors_seeds();
 std::vector<Seed> hdf5_seeds();
+std::vector<Seed> keras_zip_seeds();
 
 }  // namespace karyon

@@ -20,7 +20,7 @@ Seed named_seed() {
 /// A whole saved model, text of variable length, every filter that is read.
 Seed chunked_seed() {
   Hdf5Writer writer;
-  writer.floats("/model_weights/Conv1/kernel", {2, 3}, 1, {.chunk = {1, 2}, .shuffle = true, .deflate = true});
+  writer.floats("/model_weights/Conv1/kernel", {3}, 1, {.chunk = {2}, .shuffle = true, .deflate = true});
   writer.texts("/model_weights/Conv1", "weight_names", {"kernel"}, TextForm::variable);
   writer.texts("/model_weights", "layer_names", {"Conv1"}, TextForm::variable);
   return {"chunked.h5", writer.bytes(), {}};

@@ -15,7 +15,6 @@ namespace karyon {
 
 namespace {
 
-constexpr std::size_t kLargestFile = std::size_t{192} << 20;  // libhdf5 holds two copies while it opens one
 constexpr std::size_t kMostObjects = 20'000;
 constexpr std::size_t kMostLevels = 16;
 constexpr std::size_t kLongestName = 1024;
@@ -25,7 +24,7 @@ Hdf5Id open_image(std::span<const std::uint8_t> bytes, const std::string& source
   if (bytes.size() < signature.size() || !std::ranges::equal(bytes.first(signature.size()), signature)) {
     throw Error(Exit::bad_data, source + ": not HDF5: the first bytes are not the format's signature");
   }
-  if (bytes.size() > kLargestFile) {
+  if (bytes.size() > kLargestHdf5File) {
     throw Error(Exit::bad_data, source + ": " + std::to_string(bytes.size()) + " bytes, more than the 192 MB that " +
                                     "are read as HDF5");
   }

@@ -21,6 +21,9 @@ namespace karyon {
 
 class Hdf5Id;
 
+/// In bytes; libhdf5 holds two copies while it opens a file.
+inline constexpr std::size_t kLargestHdf5File = std::size_t{192} << 20;
+
 struct Hdf5Dataset {
   std::vector<std::int64_t> shape;  // empty for a scalar
   /// f32 or f64, little-endian. None for any other type, such as an optimizer's step counter: it keeps the rules above

@@ -213,7 +213,10 @@ onnx::NodeProto& insert_before(ModelProto& model, const std::string& op, const s
   added->add_input(node->input(0));
   added->add_output("inserted");
   node->set_input(0, "inserted");
-  for (int at = nodes.size() - 1; nodes.Mutable(at) != node; --at) nodes.SwapElements(at, at - 1);
+  int at = nodes.size() - 1;
+  do {
+    nodes.SwapElements(at, at - 1);
+  } while (nodes.Mutable(at--) != node);
   return *added;
 }
 

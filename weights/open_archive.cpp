@@ -4,9 +4,11 @@
 
 #include <string_view>
 
+#include "engine/zip_file.h"
 #include "kernels/check.h"
 #include "weights/child_reader.h"
 #include "weights/keras_hdf5.h"
+#include "weights/keras_zip.h"
 #include "weights/onnx_encoder.h"
 #include "weights/safetensors.h"
 #include "weights/torch_file.h"
@@ -32,6 +34,9 @@ std::unique_ptr<Archive> open_archive(std::vector<std::uint8_t> bytes, const std
   // protobuf has no magic number, but every writer begins with ir_version, field 1.
   if (text.starts_with("\x08"sv) || source.ends_with(".onnx")) {
     return read_in_child([&] { return read_onnx(bytes, source); }, source);
+  }
+  if (text.starts_with("PK"sv) && ZipFile(bytes, source).find("model.weights.h5") != nullptr) {
+    return read_in_child([&] { return read_keras_zip(bytes, source); }, source);
   }
   if (text.starts_with("PK"sv) || text.starts_with("\x80"sv)) return read_torch(std::move(bytes), source);
   throw Error(Exit::bad_data,

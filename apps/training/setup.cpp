@@ -11,8 +11,8 @@ namespace karyon {
 
 namespace {
 
-// Where the moving statistics begin from nothing (random weights, or batch norm that was folded away), Keras's momenta
-// would need thousands of steps to find them, and validation would be noise until then.
+// Where the moving statistics begin from nothing (the decoder's, random weights, or batch norm that was folded away),
+// Keras's momenta, 0.99 and 0.999, need hundreds or thousands of steps to forget it, and validation lags behind by then.
 constexpr double kMomentumFromNothing = 0.9;
 
 void describe_from_file(Checkpoint& description, const EncoderWeights& weights, const TrainOptions& options) {
@@ -21,6 +21,7 @@ void describe_from_file(Checkpoint& description, const EncoderWeights& weights, 
                                  ", whose width is " + std::to_string(weights.width));
   }
   description.width = weights.width;
+  description.decoder_batch_norm.momentum = kMomentumFromNothing;
   description.encoder_family = weights.family;
   description.padding = weights.padding;
   description.activation = weights.activation;

@@ -131,6 +131,15 @@ INSTANTIATE_TEST_SUITE_P(
         }(), "2^20 places in its memo"}),
     [](const auto& broken) { return std::string(broken.param.name); });
 
+TEST(Pickle, EveryOpcodeOutsideOfTheTableIsRefused) {
+  const std::string known = ".(cRbQNJKMGX)t]ae}suqrhj\x88\x89\x8a\x85\x86\x87";
+  for (int code = 0; code < 256; ++code) {
+    if (known.find(op(code)) != std::string::npos) continue;
+    expect_error(Exit::bad_data, "the opcode " + std::to_string(code) + ", which no state dict needs",
+                 [&] { read(whole(op(code))); });
+  }
+}
+
 TEST(Pickle, ReadsTheValuesThatPythonWrites) {
   const Pickle p =
       read(whole(tuple({"N", op(0x88), op(0x89), "K" + op(255), "M" + bytes_of(65535, 2), "J" + bytes_of(0xFFFFFFFE, 4),

@@ -2,6 +2,7 @@
 // Invariant: what these write without being told to break a rule, Python reads the same way.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -51,8 +52,8 @@ inline std::string ordered_dict() { return call(global("collections", "OrderedDi
 // PyTorch's own
 
 inline std::string numbers(const std::vector<std::int64_t>& values) {
-  std::vector<std::string> all;
-  for (const std::int64_t value : values) all.push_back(number(value));
+  std::vector<std::string> all(values.size());
+  std::ranges::transform(values, all.begin(), number);
   return tuple(all);
 }
 /// "FloatStorage" and the like; `behind` are further items of the id, such as the None of legacy files.

@@ -3,12 +3,12 @@
 #include "weights/pickle.h"
 
 #include <algorithm>
-#include <array>
 #include <string_view>
 #include <utility>
 
 #include "kernels/check.h"
 #include "weights/pickle_bytes.h"
+#include "weights/pickle_opcodes.h"
 #include "weights/safetensors_header.h"
 
 namespace karyon {
@@ -16,71 +16,29 @@ namespace {
 
 constexpr std::size_t kMostValues = std::size_t{1} << 20;  // and as many on the stack and in the memo
 
-/// All opcodes that are followed.
-enum Op : std::uint8_t {
-  kProto = 0x80,
-  kStop = '.',
-  kMark = '(',
-  kGlobal = 'c',
-  kReduce = 'R',
-  kBuild = 'b',
-  kBinPersistentId = 'Q',
-  kNone = 'N',
-  kNewTrue = 0x88,
-  kNewFalse = 0x89,
-  kBinInt = 'J',
-  kBinInt1 = 'K',
-  kBinInt2 = 'M',
-  kLong1 = 0x8a,
-  kBinFloat = 'G',
-  kBinUnicode = 'X',
-  kEmptyTuple = ')',
-  kTuple = 't',
-  kTuple1 = 0x85,
-  kTuple2 = 0x86,
-  kTuple3 = 0x87,
-  kEmptyList = ']',
-  kAppend = 'a',
-  kAppends = 'e',
-  kEmptyDict = '}',
-  kSetItem = 's',
-  kSetItems = 'u',
-  kBinPut = 'q',
-  kLongBinPut = 'r',
-  kBinGet = 'h',
-  kLongBinGet = 'j',
-};
-
-constexpr std::array<std::pair<std::string_view, PickleGlobal>, 9> kGlobals{
-    {{"collections.OrderedDict", PickleGlobal::ordered_dict},
-     {"torch._utils._rebuild_tensor", PickleGlobal::rebuild_tensor},
-     {"torch._utils._rebuild_tensor_v2", PickleGlobal::rebuild_tensor_v2},
-     {"torch._utils._rebuild_parameter", PickleGlobal::rebuild_parameter},
-     {"torch.DoubleStorage", PickleGlobal::double_storage},
-     {"torch.FloatStorage", PickleGlobal::float_storage},
-     {"torch.HalfStorage", PickleGlobal::half_storage},
-     {"torch.BFloat16Storage", PickleGlobal::bfloat16_storage},
-     {"torch.LongStorage", PickleGlobal::long_storage}}};
-
 class Reader {
  public:
   Reader(std::span<const std::uint8_t> bytes, const std::string& source) : bytes_(bytes, source) {}
 
   Pickle read() {
-    if (bytes_.number(1) != kProto) fail("does not begin with a protocol");
+    if (next_op() != PickleOp::proto) fail("does not begin with a protocol");
     if (const std::uint64_t protocol = bytes_.number(1); protocol != 2) {
       fail("is of protocol " + std::to_string(protocol) + ", expected 2, which torch.save writes");
     }
     while (true) {
-      const auto op = static_cast<Op>(bytes_.number(1));
-      if (op == kStop) return finish();
+      const PickleOp op = next_op();
+      if (op == PickleOp::stop) return finish();
       const bool known = constant(op) || memo(op) || collection(op) || object(op);
-      if (!known) fail("has the opcode " + std::to_string(op) + ", which no state dict needs; nothing of it was run");
+      if (!known)
+        fail("has the opcode " + std::to_string(static_cast<int>(op)) +
+             ", which no state dict needs; nothing of it was run");
     }
   }
 
  private:
   [[noreturn]] void fail(const std::string& what) const { bytes_.fail(what); }
+
+  PickleOp next_op() { return static_cast<PickleOp>(bytes_.number(1)); }
 
   // The stack
 
@@ -132,32 +90,32 @@ class Reader {
 
   // The opcodes, by family; each function returns whether the opcode was one of its own
 
-  bool constant(Op op) {
+  bool constant(PickleOp op) {
     switch (op) {
-      case kNone:
+      case PickleOp::none:
         push_new(PickleKind::none);
         return true;
-      case kNewTrue:
-      case kNewFalse:
-        push_new(PickleKind::boolean).integer = op == kNewTrue ? 1 : 0;
+      case PickleOp::new_true:
+      case PickleOp::new_false:
+        push_new(PickleKind::boolean).integer = op == PickleOp::new_true ? 1 : 0;
         return true;
-      case kBinInt:
+      case PickleOp::bin_int:
         push_integer(static_cast<std::int32_t>(bytes_.number(4)));
         return true;
-      case kBinInt1:
+      case PickleOp::bin_int1:
         push_integer(static_cast<std::int64_t>(bytes_.number(1)));
         return true;
-      case kBinInt2:
+      case PickleOp::bin_int2:
         push_integer(static_cast<std::int64_t>(bytes_.number(2)));
         return true;
-      case kLong1:
+      case PickleOp::long1:
         push_integer(long_integer());
         return true;
-      case kBinFloat:
+      case PickleOp::bin_float:
         bytes_.take(8);
         push_new(PickleKind::real);
         return true;
-      case kBinUnicode:
+      case PickleOp::bin_unicode:
         push_new(PickleKind::text).text = bytes_.text(bytes_.number(4));
         return true;
       default:
@@ -176,18 +134,18 @@ class Reader {
     return static_cast<std::int64_t>(bytes_.number(size) << unused) >> unused;  // the shift spreads the sign
   }
 
-  bool memo(Op op) {
+  bool memo(PickleOp op) {
     switch (op) {
-      case kBinPut:
+      case PickleOp::bin_put:
         remember(bytes_.number(1));
         return true;
-      case kLongBinPut:
+      case PickleOp::long_bin_put:
         remember(bytes_.number(4));
         return true;
-      case kBinGet:
+      case PickleOp::bin_get:
         recall(bytes_.number(1));
         return true;
-      case kLongBinGet:
+      case PickleOp::long_bin_get:
         recall(bytes_.number(4));
         return true;
       default:
@@ -210,39 +168,43 @@ class Reader {
     push(memo_[place]);
   }
 
-  bool collection(Op op) {
+  bool collection(PickleOp op) {
     switch (op) {
-      case kMark:
+      case PickleOp::mark:
         if (marks_.size() == kMostValues) fail("sets more than 2^20 marks");
         marks_.push_back(stack_.size());
         return true;
-      case kEmptyTuple:
+      case PickleOp::empty_tuple:
         push_new(PickleKind::tuple);
         return true;
-      case kTuple:
+      case PickleOp::tuple:
         push_new(PickleKind::tuple).items = pop_to_mark();
         return true;
-      case kTuple1:
-      case kTuple2:
-      case kTuple3:
-        push_new(PickleKind::tuple).items = pop_many(op - kTuple1 + std::size_t{1});
+      case PickleOp::tuple1:
+        push_new(PickleKind::tuple).items = pop_many(1);
         return true;
-      case kEmptyList:
+      case PickleOp::tuple2:
+        push_new(PickleKind::tuple).items = pop_many(2);
+        return true;
+      case PickleOp::tuple3:
+        push_new(PickleKind::tuple).items = pop_many(3);
+        return true;
+      case PickleOp::empty_list:
         push_new(PickleKind::list);
         return true;
-      case kEmptyDict:
+      case PickleOp::empty_dict:
         push_new(PickleKind::dict);
         return true;
-      case kAppend:
+      case PickleOp::append:
         extend(PickleKind::list, pop_many(1));
         return true;
-      case kAppends:
+      case PickleOp::appends:
         extend(PickleKind::list, pop_to_mark());
         return true;
-      case kSetItem:
+      case PickleOp::set_item:
         extend(PickleKind::dict, pop_many(2));
         return true;
-      case kSetItems:
+      case PickleOp::set_items:
         extend(PickleKind::dict, pop_to_mark());
         return true;
       default:
@@ -256,19 +218,19 @@ class Reader {
     target.items.insert(target.items.end(), items.begin(), items.end());
   }
 
-  bool object(Op op) {
+  bool object(PickleOp op) {
     switch (op) {
-      case kGlobal:
+      case PickleOp::global:
         push_new(PickleKind::global).global = global();
         return true;
-      case kReduce:
+      case PickleOp::reduce:
         call();
         return true;
-      case kBinPersistentId:
+      case PickleOp::bin_persistent_id:
         top(PickleKind::tuple, "has as a persistent id");
         push_new(PickleKind::persistent).items = pop_many(1);
         return true;
-      case kBuild:
+      case PickleOp::build:
         // Attributes of an object: of a state dict its _metadata, version numbers that its tensors do not need.
         pop();
         top(PickleKind::dict, "sets attributes of");
@@ -282,8 +244,8 @@ class Reader {
     const std::string module = bytes_.line();
     const std::string name = module + "." + bytes_.line();
     const auto* const found =
-        std::ranges::find(kGlobals, std::string_view(name), &decltype(kGlobals)::value_type::first);
-    if (found == kGlobals.end()) {
+        std::ranges::find(kPickleGlobals, std::string_view(name), &decltype(kPickleGlobals)::value_type::first);
+    if (found == kPickleGlobals.end()) {
       fail("asks for " + printable(name) +
            ", which no state dict needs; nothing of it was run. Of a whole model, save its state_dict()");
     }

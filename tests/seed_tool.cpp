@@ -12,6 +12,7 @@ int main(int argc, char** argv) {
                                                                        {"torch", karyon::torch_seeds},
                                                                        {"zip", karyon::zip_seeds},
                                                                        {"hdf5", karyon::hdf5_seeds},
+                                                                       {"keras_zip", karyon::keras_zip_seeds},
                                                                        {"onnx", karyon::onnx_seeds}};
   const auto reader = argc == 3 ? readers.find(argv[1]) : readers.end();
   if (reader == readers.end()) {

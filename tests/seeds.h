@@ -20,6 +20,7 @@ std::vector<Seed> safetensors_seeds();
 std::vector<Seed> torch_seeds();  // the zip and the old stream
 std::vector<Seed> zip_seeds();
 std::vector<Seed> hdf5_seeds();
+std::vector<Seed> keras_zip_seeds();
 std::vector<Seed> onnx_seeds();
 
 }  // namespace karyon

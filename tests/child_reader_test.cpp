@@ -120,7 +120,7 @@ TEST(ChildReader, AnEndlessLoopMeetsTheTimeLimit) {
         for (std::atomic<int> turns = 0;;) ++turns;
       },
       {.cpu_seconds = 1});
-  EXPECT_NE(message.find("its reader died of its time limit"), std::string::npos) << message;
+  EXPECT_NE(message.find("its reader died of its limit of processor time"), std::string::npos) << message;
 }
 
 TEST(ChildReader, AChildThatOnlyWaitsMeetsTheTimeLimit) {

@@ -203,7 +203,7 @@ TEST(ChildReader, NeitherDescriptorsNorProcessesStay) {
 
 TEST(ChildReader, TheChildHoldsNoDescriptorOfTheCaller) {
   const auto count = [] {
-    const std::uint8_t found = static_cast<std::uint8_t>(open_descriptors());
+    const auto found = static_cast<std::uint8_t>(open_descriptors());
     return std::make_unique<LoadedArchive>("x", "f", std::vector<LoadedTensor>{{{"n", ArchiveType::u8, {1}}, {found}}},
                                            std::map<std::string, std::string>{});
   };

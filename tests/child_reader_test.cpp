@@ -120,7 +120,7 @@ TEST(ChildReader, AnEndlessLoopMeetsTheTimeLimit) {
         for (std::atomic<int> turns = 0;;) ++turns;
       },
       {.cpu_seconds = 1});
-  EXPECT_NE(message.find("its reader died of its time limit"), std::string::npos) << message;
+  EXPECT_NE(message.find("its reader died of its limit of processor time"), std::string::npos) << message;
 }
 
 TEST(ChildReader, AChildThatOnlyWaitsMeetsTheTimeLimit) {
@@ -203,7 +203,7 @@ TEST(ChildReader, NeitherDescriptorsNorProcessesStay) {
 
 TEST(ChildReader, TheChildHoldsNoDescriptorOfTheCaller) {
   const auto count = [] {
-    const std::uint8_t found = static_cast<std::uint8_t>(open_descriptors());
+    const auto found = static_cast<std::uint8_t>(open_descriptors());
     return std::make_unique<LoadedArchive>("x", "f", std::vector<LoadedTensor>{{{"n", ArchiveType::u8, {1}}, {found}}},
                                            std::map<std::string, std::string>{});
   };

@@ -13,9 +13,9 @@ std::vector<ByteRange> data_of(const onnx::ModelProto& model, const std::vector<
   for (const onnx::TensorProto& tensor : model.graph().initializer()) {
     const std::string& raw = tensor.raw_data();
     if (raw.size() < 16) continue;
-    const auto found =
-        std::ranges::search(file, raw, {}, {}, [](char byte) { return static_cast<std::uint8_t>(byte); });
-    const auto begin = static_cast<std::size_t>(found.begin() - file.begin());
+    const auto found = std::search(file.begin(), file.end(), raw.begin(), raw.end(),
+                                   [](std::uint8_t a, char b) { return a == static_cast<std::uint8_t>(b); });
+    const auto begin = static_cast<std::size_t>(found - file.begin());
     ranges.emplace_back(begin, begin + raw.size());
   }
   return ranges;

@@ -1,7 +1,8 @@
 // MobileNetV2 out of ONNX files: every form in which exporters write it is read, and everything else is refused by
 // name.
 #include <functional>
-#include <set>
+#include <map>
+#include <sstream>
 
 #include <gtest/gtest.h>
 
@@ -467,6 +468,16 @@ INSTANTIATE_TEST_SUITE_P(
                   nth_node(m, "Gemm", 0).mutable_input()->RemoveLast();
                 },
                 "takes 9 channels, expected 3"},
+        Refusal{"matrix_of_nothing",
+                [](ModelProto& m) {
+                  TensorProto& matrix = tensor(m, 104);
+                  matrix.set_dims(0, std::int64_t{1} << 31);
+                  matrix.set_dims(1, 0);
+                  matrix.clear_raw_data();
+                  set_int(nth_node(m, "Gemm", 0), "transB", 0);
+                  nth_node(m, "Gemm", 0).mutable_input()->RemoveLast();
+                },
+                "takes 0 channels, expected 3"},
         Refusal{"classifier_3x3", [](ModelProto& m) {
                   nth_node(m, "Conv", 52).set_input(1, "t1");
                   nth_node(m, "Conv", 52).set_input(2, "t2");
@@ -666,6 +677,36 @@ TEST(OnnxNames, AreTimms) {
 
 TEST(OnnxNames, AreHuggingFaces) {
   expect_names_of(shared_folder() / "reference/hf_mobilenet_v2_0.35/model.safetensors", OnnxStyle::hugging_face);
+}
+
+/// "/features/features.1/conv/conv.0/conv.0.0/Conv" is features.1.conv.0.0: the exporter names nodes after modules.
+std::string module_of(const std::string& node) {
+  std::vector<std::string> parts;
+  std::istringstream path(node);
+  for (std::string part; std::getline(path, part, '/');) parts.push_back(part);
+  const std::string& last = parts.at(parts.size() - 2);
+  return last.starts_with("features") ? last : parts.at(2) + "." + last;
+}
+
+TEST(Onnx, GivesTorchvisionsWeightsTheNamesOfTheirModules) {
+  const std::filesystem::path file = shared_folder() / "reference/torchvision_mobilenet_v2_0.35.onnx";
+  if (!exists(file)) GTEST_SKIP() << file.filename().string() << " is not here";
+  const std::vector<std::uint8_t> bytes = read_file(file);
+  const auto archive = read_onnx(bytes, file.string());
+  ModelProto model;
+  ASSERT_TRUE(model.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())));
+  std::map<std::string, std::string> data;
+  for (const TensorProto& entry : model.graph().initializer()) data[entry.name()] = entry.raw_data();
+  int convolutions = 0;
+  for (const onnx::NodeProto& node : model.graph().node()) {
+    if (node.op_type() != "Conv") continue;
+    const std::string name = module_of(node.name());
+    const std::vector<std::uint8_t> kernel = archive->read(name + ".weight"), bias = archive->read(name + ".bias");
+    EXPECT_EQ(std::string(kernel.begin(), kernel.end()), data.at(node.input(1))) << name;
+    EXPECT_EQ(std::string(bias.begin(), bias.end()), data.at(node.input(2))) << name;
+    ++convolutions;
+  }
+  EXPECT_EQ(convolutions, 52);
 }
 
 TEST(Onnx, ReadsTorchvisionsOwnExport) {

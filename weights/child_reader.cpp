@@ -167,7 +167,8 @@ Child start_child(const std::function<std::unique_ptr<Archive>()>& read, const s
 std::string cause_of_death(int status) {
   if (WIFSIGNALED(status)) {
     const int number = WTERMSIG(status);
-    if (number == SIGXCPU || number == SIGALRM) return "its time limit";
+    if (number == SIGXCPU) return "its limit of processor time";
+    if (number == SIGALRM) return "its time limit";
     return "signal " + std::to_string(number) + " (" + sigdescr_np(number) + ")";
   }
   if (WEXITSTATUS(status) != 0) return "exit status " + std::to_string(WEXITSTATUS(status));

@@ -99,6 +99,7 @@ LoadedTensor transposed(const LoadedTensor& tensor) {
   const auto rows = static_cast<std::size_t>(tensor.entry.shape[0]);
   const auto columns = static_cast<std::size_t>(tensor.entry.shape[1]);
   const std::size_t size = element_size(tensor.entry.type);
+  if (tensor.bytes.empty()) return {{tensor.entry.name, tensor.entry.type, {0, 0}}, {}};
   LoadedTensor result{tensor.entry, std::vector<std::uint8_t>(tensor.bytes.size())};
   result.entry.shape = {tensor.entry.shape[1], tensor.entry.shape[0]};
   for (std::size_t row = 0; row < rows; ++row) {

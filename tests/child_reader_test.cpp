@@ -120,7 +120,10 @@ TEST(ChildReader, AnEndlessLoopMeetsTheTimeLimit) {
         for (std::atomic<int> turns = 0;;) ++turns;
       },
       {.cpu_seconds = 1});
-  EXPECT_NE(message.find("its reader died of its limit of processor time"), std::string::npos) << message;
+  // On a busy machine the clock may run out before the processor's time does.
+  const bool told = message.find("its reader died of its limit of processor time") != std::string::npos ||
+                    message.find("its reader died of its time limit") != std::string::npos;
+  EXPECT_TRUE(told) << message;
 }
 
 TEST(ChildReader, AChildThatOnlyWaitsMeetsTheTimeLimit) {

@@ -90,7 +90,7 @@ std::unique_ptr<Archive> read_onnx(std::span<const std::uint8_t> bytes, const st
   OnnxGraph graph = parse_onnx(bytes, source);
   const NameMarks marks = marks_of(graph);
   if (marks.gluon) {
-    throw Error(Exit::bad_data, source + " is " + std::string(kGluonsNetwork));
+    throw Error(Exit::bad_data, source + ": " + std::string(kGluonsNetwork));
   }
   OnnxWiring wiring(std::move(graph), source);
   const OnnxMobileNet network = find_mobilenet_v2(wiring);

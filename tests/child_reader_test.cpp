@@ -131,7 +131,7 @@ TEST(ChildReader, AChildThatOnlyWaitsMeetsTheTimeLimit) {
       [] {
         for (;;) pause();
       },
-      {.cpu_seconds = 1});
+      {.seconds = 1});
   EXPECT_NE(message.find("its reader died of its time limit"), std::string::npos) << message;
 }
 

@@ -89,7 +89,7 @@ void set_limits(const ChildLimits& limits, std::uint64_t mapped) {
   limit(RLIMIT_FSIZE, 0);
   const rlimit cpu{limits.cpu_seconds, limits.cpu_seconds + 1};  // SIGXCPU, then SIGKILL
   setrlimit(RLIMIT_CPU, &cpu);
-  alarm(2 * limits.cpu_seconds);  // ends a child that waits for what never comes
+  alarm(limits.seconds);
   if (kLimitMemory) limit(RLIMIT_AS, mapped + limits.memory);
 }
 

@@ -15,6 +15,7 @@ namespace karyon {
 struct ChildLimits {
   std::uint64_t memory = std::uint64_t{768} << 20;  // bytes on top of what the caller has mapped; also of the answer
   unsigned cpu_seconds = 60;
+  unsigned seconds = 600;  // by the clock: ends a child that waits for what never comes
 };
 
 /// Runs `read` in a forked child and brings the archive over: names, types, shapes, bytes, metadata, container.

@@ -136,6 +136,12 @@ TEST(Hdf5, RefusesWhatIsNotHdf5) {
   expect_refused(Bytes{0x89, 'H', 'D', 'F', '\r', '\n', 0x1A, '\n'}, "cannot be opened as HDF5");
 }
 
+TEST(Hdf5, RefusesAFileBeyondTheLimit) {
+  Bytes large = Hdf5Writer().bytes();
+  large.resize(kLargestHdf5File + 1);
+  expect_refused(large, "201326593 bytes, more than the 192 MB that are read as HDF5");
+}
+
 TEST(Hdf5, RefusesAFileCutShort) {
   Hdf5Writer writer;
   writer.floats("/a", {64}, 1);
@@ -310,7 +316,39 @@ TEST(Hdf5, RefusesChunksBeyondTheLimits) {
     expect_refused(writer.bytes(), message);
   };
   chunk_case((1 << 24) + 1, (1 << 24) + 1, "has chunks of no or more than 64 MB");
-  chunk_case(65'537, 1, "more than 65,536 chunks");
+  chunk_case(1025, 1, "more than 1024 chunks");
+}
+
+TEST(Hdf5, RefusesMorePiecesOfDataThanTheLimit) {
+  Hdf5Writer writer;
+  for (int i = 0; i < 16; ++i) writer.floats("/a" + std::to_string(i), {1024}, 1, {.chunk = {1}});
+  writer.floats("/b", {1}, 1);
+  expect_refused(writer.bytes(), R"(data set "/b" takes the file beyond 16,384 pieces of data)");
+}
+
+TEST(Hdf5, RefusesAChunkThatSkipsAFilter) {
+  Hdf5Writer writer;
+  const Hdf5Id properties = properties_with([](hid_t id) {
+    const hsize_t chunk = 2;
+    return H5Pset_chunk(id, 1, &chunk) < 0 ? -1 : H5Pset_deflate(id, 1);
+  });
+  writer.dataset("/a", {2}, H5T_IEEE_F32LE, properties.get(), nullptr);
+  {
+    const Hdf5Id id(H5Dopen2(writer.file(), "/a", H5P_DEFAULT), H5Dclose);
+    const hsize_t corner = 0;
+    const std::array<float, 2> values{1, 2};
+    ASSERT_GE(H5Dwrite_chunk(id.get(), H5P_DEFAULT, 1, &corner, sizeof(values), values.data()), 0);
+  }
+  expect_refused(writer.bytes(), R"(data set "/a" has a chunk that skips a filter)");
+}
+
+TEST(Hdf5, RefusesACompactDatasetOfAnotherSize) {
+  Hdf5Writer writer;
+  const Hdf5Id compact = properties_with([](hid_t id) { return H5Pset_layout(id, H5D_COMPACT); });
+  const std::array<float, 4> values{1, 2, 3, 4};
+  writer.dataset("/a", {4}, H5T_IEEE_F32LE, compact.get(), values.data());
+  // Version 3 of the layout message, class 0, size 16, and then the values.
+  expect_refused(patched(writer.bytes(), {3, 0, 16, 0, 0, 0, 0x80, 0x3F}, {3, 0, 8, 0}), "data set \"/a\"");
 }
 
 TEST(Hdf5, RefusesAChunkThatInflatesToAnotherSize) {
@@ -455,6 +493,8 @@ TEST(Hdf5, RefusesTextThatIsNotInTheHeap) {
   Bytes large = file;
   large[heap + 24] = 0xFF;  // the object's length, now beyond the collection
   large[heap + 25] = 0xFF;
+  expect_spoiled(large, "its text does not lie in a heap of the file");
+  large[heap + 12] = 0xFF;  // the collection's own, now beyond the file
   expect_spoiled(large, "its text does not lie in a heap of the file");
 }
 

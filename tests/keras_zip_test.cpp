@@ -82,7 +82,8 @@ TEST(KerasZip, RefusesAConfigThatIsBroken) {
   expect_refused(keras_bytes(std::string(101, '[')), "config.json is nested more than 100 deep");
   // A number every half kilobyte, or the zip would be refused for shrinking too well.
   std::string large = "{}";
-  for (std::uint64_t i = 0; large.size() <= 16 << 20; ++i) large += std::to_string(i * 2654435761) + std::string(500, ' ');
+  for (std::uint64_t i = 0; large.size() <= 16 << 20; ++i)
+    large += std::to_string(i * 2654435761) + std::string(500, ' ');
   expect_refused(keras_bytes(large), "bytes, expected at most 16 MB");
   EXPECT_FALSE(read_keras_zip(keras_bytes(std::string(100, '[') + std::string(100, ']')), "f")->entries().empty());
 }

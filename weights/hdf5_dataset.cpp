@@ -18,7 +18,8 @@ constexpr int kMostAxes = 4;
 constexpr std::uint64_t kMostElements = std::uint64_t{1} << 26;
 constexpr std::uint64_t kMostBytes = std::uint64_t{256} << 20;    // of all data sets together
 constexpr std::uint64_t kLargestChunk = std::uint64_t{64} << 20;  // in bytes, or elements where they are not read
-constexpr std::uint64_t kMostExtents = 65'536;                    // data sets and chunks
+constexpr std::uint64_t kMostExtents = 16'384;                    // data sets and chunks
+constexpr std::uint64_t kMostChunks = 1024;  // of a data set: libhdf5 1.10 looks for each among all
 
 /// Product of the axes, or nothing when it exceeds `limit`.
 template <typename Axes>
@@ -109,7 +110,7 @@ std::span<const std::uint8_t> Hdf5DatasetRules::take_extent(haddr_t address, std
     fail(path, "lies at " + std::to_string(size) + " bytes from " + std::to_string(address) +
                    " on, beyond the end of the file; is it cut short?");
   }
-  if (extents_.size() >= kMostExtents) fail(path, "takes the file beyond 65,536 pieces of data");
+  if (extents_.size() >= kMostExtents) fail(path, "takes the file beyond 16,384 pieces of data");
   extents_.push_back({address, address + size, path});
   return bytes_.subspan(address, size);
 }
@@ -145,8 +146,8 @@ void Hdf5DatasetRules::check_chunks(hid_t dataset, hid_t properties, const std::
   for (std::size_t axis = 0; axis < axes; ++axis) {
     grid[axis] = (static_cast<std::uint64_t>(result.shape[axis]) + chunk[axis] - 1) / chunk[axis];
   }
-  const std::optional<std::uint64_t> chunks = product(std::span(grid.data(), axes), kMostExtents);
-  if (!chunks) fail(path, "has more than 65,536 chunks");
+  const std::optional<std::uint64_t> chunks = product(std::span(grid.data(), axes), kMostChunks);
+  if (!chunks) fail(path, "has more than 1024 chunks");
 
   const Filters filters = filters_of(properties, path);
   std::array<hsize_t, kMostAxes> corner{};

@@ -1,3 +1,4 @@
+// Invariant: text of libhdf5 gets into a message only as printable() makes it, for it may quote the file.
 #include "weights/hdf5_library.h"
 
 #include "kernels/check.h"

@@ -1,3 +1,4 @@
+// Invariant: the lists are built once, from mobilenet_v2_convs alone.
 #include "weights/keras_layers.h"
 
 #include <algorithm>

@@ -92,7 +92,7 @@ TEST(Hdf5Strings, RefusesTextThatIsNotInTheHeap) {
       together(together(bytes_of_number<std::uint32_t>(8), address), bytes_of_number<std::uint32_t>(1));
   const auto expect_spoiled = [&](const Bytes& spoiled, const std::string& message) {
     const Hdf5File opened(spoiled, "f");
-    expect_error(Exit::bad_data, "f: attribute \"a\" of group \"/\": " + message,
+    expect_error(Exit::bad_data, R"(f: attribute "a" of group "/": )" + message,
                  [&] { static_cast<void>(opened.strings("", "a")); });
   };
   const auto with = [&](std::uint32_t length, std::uint64_t at, std::uint32_t index) {

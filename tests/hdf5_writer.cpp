@@ -117,9 +117,10 @@ void Hdf5Writer::text(const std::string& path, const std::string& attribute, con
 void Hdf5Writer::keras_layer(const std::string& group, const std::string& layer,
                              const std::vector<std::string>& variables, TextForm form) {
   std::vector<std::string> names;
-  float first = static_cast<float>(group.size() + layer.size());
+  auto first = static_cast<float>(group.size() + layer.size());
   for (const std::string& variable : variables) {
-    names.push_back(layer + "/" + variable + ":0");
+    names.push_back(layer);
+    names.back().append("/").append(variable).append(":0");
     floats(group + "/" + names.back(), {2}, first += 100, {});
   }
   texts(group, "weight_names", names, form);
@@ -135,7 +136,7 @@ std::vector<std::uint8_t> image_of(hid_t file) {
 }
 
 std::size_t position_of(const std::vector<std::uint8_t>& file, const std::vector<std::uint8_t>& part) {
-  return static_cast<std::size_t>(std::ranges::search(file, part).begin() - file.begin());
+  return static_cast<std::size_t>(std::search(file.begin(), file.end(), part.begin(), part.end()) - file.begin());
 }
 
 std::vector<std::uint8_t> place_of(hid_t file, const std::string& path) {

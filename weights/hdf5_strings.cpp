@@ -36,12 +36,12 @@ herr_t keep_reference(hid_t /*from*/, hid_t to, H5T_cdata_t* state, std::size_t 
 /// The type to read such references as. The conversion is made known to libhdf5 once in a process.
 Hdf5Id reference_type(const std::string& where) {
   Hdf5Id opaque = checked_hdf5(H5Tcreate(H5T_OPAQUE, kReferenceBytes), H5Tclose, where);
-  static const bool is_known = [&] {
+  static const bool kIsKnown = [&] {
     const Hdf5Id text(H5Tcopy(H5T_C_S1), H5Tclose);
     return H5Tset_size(text.get(), H5T_VARIABLE) >= 0 &&
            H5Tregister(H5T_PERS_SOFT, "text reference", text.get(), opaque.get(), keep_reference) >= 0;
   }();
-  if (!is_known) fail_hdf5(where);
+  if (!kIsKnown) fail_hdf5(where);
   return opaque;
 }
 

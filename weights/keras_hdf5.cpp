@@ -109,13 +109,13 @@ Layers named_layers(const Hdf5File& file, const std::string& source, const std::
 
 /// What Keras 3 calls variable number `index` of a layer of this class; the number itself for a class unknown here.
 std::string variable_name(const std::string& class_name, const std::string& index) {
-  static const std::map<std::string, std::vector<std::string>> variables{
+  static const std::map<std::string, std::vector<std::string>> kVariables{
       {"conv2d", {"kernel", "bias"}},
       {"depthwise_conv2d", {"depthwise_kernel", "bias"}},
       {"dense", {"kernel", "bias"}},
       {"batch_normalization", {"gamma", "beta", "moving_mean", "moving_variance"}}};
-  const auto found = variables.find(class_name);
-  if (found == variables.end() || index.size() != 1) return index;
+  const auto found = kVariables.find(class_name);
+  if (found == kVariables.end() || index.size() != 1) return index;
   const auto place = static_cast<std::size_t>(index[0] - '0');
   return place < found->second.size() ? found->second[place] : index;
 }

@@ -42,8 +42,10 @@ Names list_names() {
     if (conv.role == ConvRole::stem) continue;
     const std::string block = std::to_string(conv.block);
     const std::string part = part_of(conv.role);
-    names.todays["mobl" + block + "_conv_" + block + "_" + part] = conv.name;
-    names.todays["bn" + block + "_conv_" + block + "_bn_" + part] = conv.batch_norm;
+    std::string published = "mobl";  // "mobl3_conv_3_expand", "bn3_conv_3_bn_expand"
+    names.todays[published.append(block).append("_conv_").append(block).append("_").append(part)] = conv.name;
+    published = "bn";
+    names.todays[published.append(block).append("_conv_").append(block).append("_bn_").append(part)] = conv.batch_norm;
   }
   names.encoder_layers = names.in_order.size();
   add("conv2d", "Conv_1");
@@ -54,8 +56,8 @@ Names list_names() {
 }
 
 const Names& known_names() {
-  static const Names names = list_names();
-  return names;
+  static const Names kNames = list_names();
+  return kNames;
 }
 
 }  // namespace

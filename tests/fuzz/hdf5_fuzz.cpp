@@ -5,7 +5,7 @@
 /// A request for more than 1 GB fails, as it does under the limit that the programs set on the process that reads:
 /// libhdf5 asks for what a file claims, and takes the refusal as an error. Leaks are not looked for: libhdf5 leaves
 /// some behind when it fails.
-extern "C" const char* __asan_default_options() {  // NOLINT(bugprone-reserved-identifier)
+extern "C" const char* __asan_default_options() {  // NOLINT(bugprone-reserved-identifier,readability-identifier-naming)
   return "allocator_may_return_null=1:max_allocation_size_mb=1024:detect_leaks=0";
 }
 

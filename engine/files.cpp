@@ -1,6 +1,7 @@
 // Every descriptor and every temporary has an owner here, so each way out, by exception too, leaves none behind.
 #include "engine/files.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <system_error>
@@ -172,6 +173,25 @@ void write_file(const std::filesystem::path& path, std::span<const std::uint8_t>
   }
   if (!temporary.rename_to(path.filename().string())) fail(Exit::cannot_create, errno);
   if (!sync(folder.get())) fail(Exit::io, errno);
+}
+
+std::filesystem::path previous_of(const std::filesystem::path& path) { return path.string() + ".prev"; }
+
+void write_file_verified(const std::filesystem::path& path, std::span<const std::uint8_t> bytes) {
+  const std::filesystem::path previous = previous_of(path);
+  const bool had_one = ::access(path.c_str(), F_OK) == 0;
+  if (had_one) {
+    // A second name for the same file, so that at no moment there is none.
+    ::unlink(previous.c_str());
+    if (::link(path.c_str(), previous.c_str()) != 0) write_file(previous, read_file(path));  // no links on FAT
+  }
+  write_file(path, bytes);
+  const std::vector<std::uint8_t> back = read_file(path);
+  if (!std::equal(back.begin(), back.end(), bytes.begin(), bytes.end())) {
+    if (had_one) std::filesystem::rename(previous, path);
+    throw Error(Exit::io, quoted(path) + " does not read back as it was written; is the disk failing?");
+  }
+  if (had_one) ::unlink(previous.c_str());
 }
 
 void write_file(const std::filesystem::path& path, std::string_view text) {

@@ -21,4 +21,11 @@ std::vector<std::uint8_t> read_file(const std::filesystem::path& path, std::uint
 void write_file(const std::filesystem::path& path, std::span<const std::uint8_t> bytes);
 void write_file(const std::filesystem::path& path, std::string_view text);
 
+/// The same, and what stood there before stays beside it as previous_of(path) until the new file was read back and is
+/// what was written; then it goes. Error io when it is not: what stood there before is in its place again.
+void write_file_verified(const std::filesystem::path& path, std::span<const std::uint8_t> bytes);
+
+/// FILE.prev
+std::filesystem::path previous_of(const std::filesystem::path& path);
+
 }  // namespace karyon

@@ -35,15 +35,15 @@ Batches::Batches(Context& context, const ResidentSet& set, std::span<const std::
       rate_(Tensor::zeros(context, {1})) {}
 
 void Batches::begin(std::span<const std::int32_t> order, std::span<const std::uint8_t> flips,
-                    std::span<const float> rates) {
+                    std::span<const float> rates, std::int32_t first) {
   const Stream& stream = context_.stream();
   upload(stream, epoch_order_.as<void>(), order.data(), order.size_bytes());
   upload(stream, epoch_flips_.as<void>(), flips.data(), flips.size_bytes());
   if (!rates.empty()) epoch_rates_.assign(rates);
-  clear(stream, position_.as<void>(), sizeof(std::int32_t));
+  upload(stream, position_.as<void>(), &first, sizeof first);
 }
 
-void Batches::begin_training(std::uint64_t seed, std::uint32_t epoch, std::span<const float> rates) {
+void Batches::begin_training(std::uint64_t seed, std::uint32_t epoch, std::span<const float> rates, int first) {
   KARYON_CHECK(static_cast<int>(rates.size()) == count(), "a step size for every batch");
   const auto permutation =
       RandomStream(seed, Purpose::shuffle, epoch).permutation(static_cast<std::int32_t>(order_.size()));
@@ -52,10 +52,10 @@ void Batches::begin_training(std::uint64_t seed, std::uint32_t epoch, std::span<
   std::vector<std::uint8_t> flips(order_.size());
   RandomStream random(seed, Purpose::flips, epoch);
   for (std::uint8_t& f : flips) f = static_cast<std::uint8_t>(random.below(4));
-  begin(order, flips, rates);
+  begin(order, flips, rates, first);
 }
 
-void Batches::begin_in_order() { begin(order_, std::vector<std::uint8_t>(order_.size(), 0), {}); }
+void Batches::begin_in_order() { begin(order_, std::vector<std::uint8_t>(order_.size(), 0), {}, 0); }
 
 int Batches::count() const { return (static_cast<int>(order_.size()) + batch_size_ - 1) / batch_size_; }
 

@@ -22,8 +22,8 @@ class Batches {
           const Normalisation& normalisation, ElementType type);
 
   /// Begins an epoch of training: a new order and new flips (left-right and up-down, each with probability 1/2, for
-  /// each image); rates: Adam's step sizes, one a batch.
-  void begin_training(std::uint64_t seed, std::uint32_t epoch, std::span<const float> rates);
+  /// each image); rates: Adam's step sizes, one a batch. Batch `first` is the next: an epoch can be taken up anywhere.
+  void begin_training(std::uint64_t seed, std::uint32_t epoch, std::span<const float> rates, int first = 0);
   /// Begins with the first batch: the indices' own order, no flips.
   void begin_in_order();
 
@@ -43,7 +43,8 @@ class Batches {
   Batch next(int images);
 
  private:
-  void begin(std::span<const std::int32_t> order, std::span<const std::uint8_t> flips, std::span<const float> rates);
+  void begin(std::span<const std::int32_t> order, std::span<const std::uint8_t> flips, std::span<const float> rates,
+             std::int32_t first);
 
   Context& context_;
   const ResidentSet& set_;

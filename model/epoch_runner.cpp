@@ -20,9 +20,8 @@ int choose_steps_a_launch(int full) {
   return best;
 }
 
-void reset(const Stream& stream, const Buffer& counts) {
-  const EpochCounts none;
-  upload(stream, counts.as<void>(), &none, sizeof none);
+void set(const Stream& stream, const Buffer& counts, const EpochCounts& value) {
+  upload(stream, counts.as<void>(), &value, sizeof value);
 }
 
 EpochCounts read(const Stream& stream, const Buffer& counts) {
@@ -41,10 +40,10 @@ EpochRunner::EpochRunner(Context& context, TrainingStep& step, Batches& batches,
       steps_a_launch_(choose_steps_a_launch(batches.full_batches())),
       counts_(context, sizeof(EpochCounts)) {}
 
-void EpochRunner::begin(std::uint64_t seed, std::uint32_t epoch) {
-  batches_.begin_training(seed, epoch, step_.adam().take_rates(batches_.count()));
-  reset(context_.stream(), counts_);
-  next_ = 0;
+void EpochRunner::begin(std::uint64_t seed, std::uint32_t epoch, int steps, const EpochCounts& counts) {
+  batches_.begin_training(seed, epoch, step_.adam().take_rates(batches_.count()), steps);
+  set(context_.stream(), counts_, counts);
+  next_ = steps;
 }
 
 void EpochRunner::queue_step(int images) {
@@ -82,7 +81,7 @@ EpochCounts EpochRunner::counts() const { return read(context_.stream(), counts_
 XentCounts evaluate(Context& context, UNet& unet, Batches& batches) {
   Stream& stream = context.stream();
   const Buffer total(context, sizeof(EpochCounts)), one(context, sizeof(XentCounts));
-  reset(stream, total);
+  set(stream, total, {});
   batches.begin_in_order();
   for (int k = 0; k < batches.count(); ++k) {
     const Batches::Batch batch = batches.next(batches.size(k));

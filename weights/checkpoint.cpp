@@ -3,16 +3,15 @@
 
 #include <array>
 #include <limits>
-#include <span>
 #include <system_error>
 #include <utility>
 
 #include "engine/files.h"
 #include "kernels/check.h"
+#include "weights/array_file.h"
 #include "weights/numbers.h"
 #include "weights/safetensors.h"
 #include "weights/safetensors_header.h"
-#include "weights/sha256.h"
 
 namespace karyon {
 
@@ -22,23 +21,14 @@ constexpr int kFormat = 1;
 constexpr const char* kArchitecture = "mobilenet_v2_unet";
 constexpr const char* kScorePrefix = "score.";
 constexpr std::uint64_t kLargestFile = std::uint64_t{2} << 30;
-constexpr float kNoLimit = std::numeric_limits<float>::max();
 
 using Metadata = std::map<std::string, std::string>;
-
-std::span<const std::uint8_t> bytes_of(const NamedArray& array) {
-  return {reinterpret_cast<const std::uint8_t*>(array.values.data()), array.values.size() * sizeof(float)};
-}
 
 template <typename Range>
 std::string list_text(const Range& numbers) {
   std::string text;
   for (const auto number : numbers) text += (text.empty() ? "" : ",") + number_text(number);
   return text;
-}
-
-[[noreturn]] void refuse(const std::string& source, const std::string& message) {
-  throw Error(Exit::bad_data, source + ": " + message);
 }
 
 /// Reads typed fields out of the metadata; each failure names the file and the field.
@@ -182,38 +172,14 @@ void check_origin(const Metadata& metadata, const std::string& source) {
 }  // namespace
 
 std::vector<std::uint8_t> encode_checkpoint(const Checkpoint& checkpoint) {
-  Metadata metadata = metadata_of(checkpoint);
-  std::vector<SafetensorsTensor> tensors;
-  Sha256 sha;
-  for (const NamedArray& array : checkpoint.tensors) {
-    const std::string unfit = unfit_value(array, kNoLimit);
-    if (!unfit.empty()) throw Error(Exit::diverged, "the checkpoint is not saved: " + unfit);
-    tensors.push_back({array.name, ArchiveType::f32, array.shape, bytes_of(array)});
-    sha.update(tensors.back().bytes);
-  }
-  metadata.emplace("sha256", sha.hex());
-  return encode_safetensors(tensors, metadata);
+  return encode_arrays({metadata_of(checkpoint), checkpoint.tensors});
 }
 
 Checkpoint decode_checkpoint(std::vector<std::uint8_t> bytes, const std::string& source) {
-  const SafetensorsFile file(std::move(bytes), source);
-  check_origin(file.metadata(), source);
-  const std::string& stored = Fields(file.metadata(), source).text("sha256");
-  const std::string actual = sha256_hex(file.tensor_bytes());
-  if (stored != actual) {
-    throw Error(Exit::bad_data, source + " is damaged: the SHA-256 of its tensors is " + actual + ", but " +
-                                    printable(stored) + " was stored");
-  }
-  Checkpoint checkpoint = checkpoint_of(file.metadata(), source);
-  for (const ArchiveEntry& entry : file.entries()) {
-    if (entry.type != ArchiveType::f32) {
-      throw Error(Exit::bad_data, source + ": tensor " + printable(entry.name) + " has dtype " +
-                                      std::string(dtype_name(entry.type)) + ", expected F32");
-    }
-    checkpoint.tensors.push_back({entry.name, entry.shape, file.read_floats(entry.name)});
-    const std::string unfit = unfit_value(checkpoint.tensors.back(), kNoLimit);
-    if (!unfit.empty()) refuse(source, unfit + "; expected finite weights");
-  }
+  check_origin(SafetensorsFile(bytes, source).metadata(), source);
+  ArrayFile file = decode_arrays(std::move(bytes), source);
+  Checkpoint checkpoint = checkpoint_of(file.metadata, source);
+  checkpoint.tensors = std::move(file.arrays);
   return checkpoint;
 }
 
@@ -230,7 +196,7 @@ Checkpoint load_checkpoint(const std::filesystem::path& path) {
   try {
     return decode_checkpoint(std::move(bytes), source);
   } catch (const Error& error) {
-    const std::filesystem::path previous = source + ".prev";
+    const std::filesystem::path previous = previous_of(path);
     std::error_code ignored;
     if (error.code() != Exit::bad_data || !std::filesystem::is_regular_file(previous, ignored)) throw;
     throw Error(error.code(), std::string(error.what()) + "; the one before it is at " + previous.string());

@@ -9,6 +9,8 @@
 #include <memory>
 #include <sstream>
 
+#include <unistd.h>
+
 #include "apps/cli/edit_distance.h"
 #include "apps/cli/program.h"
 #include "apps/cli/version.h"
@@ -99,6 +101,18 @@ std::string environment_name(const std::string& long_name) {
   return name;
 }
 
+/// What a flag will be set to, before all flags are read; "" for nothing. The words come last first.
+std::string early_value(const std::vector<std::string>& words, const std::string& flag, const std::string& short_flag) {
+  const char* variable = std::getenv(environment_name(flag.substr(2)).c_str());
+  std::string value = variable == nullptr ? "" : variable;
+  for (std::size_t i = words.size(); i-- > 0;) {
+    if (words[i] == "--") break;
+    if (words[i].starts_with(flag + "=")) value = words[i].substr(flag.size() + 1);
+    if ((words[i] == flag || words[i] == short_flag) && i > 0) value = words[i - 1];
+  }
+  return value;
+}
+
 }  // namespace
 
 CommandLine::CommandLine(const std::string& program, const std::string& purpose) : app_(purpose, program) {
@@ -179,17 +193,24 @@ std::string CommandLine::config_text(const std::set<std::string>& left_out) cons
   return text;
 }
 
-/// Values of the file become the defaults, which everything else stands above.
+CLI::Option* CommandLine::folder_with_config(const std::string& flag, std::string& value, const std::string& help) {
+  folder_flag_ = flag;
+  return text(flag, value, help);
+}
+
+/// Values of the files become the defaults, which everything else stands above.
 void CommandLine::apply_config(const std::vector<std::string>& words) {
-  if (config_ == nullptr) return;
-  std::string file;
-  if (const char* variable = std::getenv(environment_name("config").c_str()); variable != nullptr) file = variable;
-  for (std::size_t i = words.size(); i-- > 0;) {  // the last word comes first
-    if (words[i] == "--") break;
-    if (words[i].starts_with("--config=")) file = words[i].substr(words[i].find('=') + 1);
-    if ((words[i] == "--config" || words[i] == "-c") && i > 0) file = words[i - 1];
+  if (!folder_flag_.empty()) {
+    const std::string folder = early_value(words, folder_flag_, folder_flag_);
+    const std::string file = folder + "/config.toml";
+    if (!folder.empty() && access(file.c_str(), F_OK) == 0) apply_file(file);
   }
-  if (file.empty()) return;
+  if (config_ == nullptr) return;
+  const std::string file = early_value(words, "--config", "-c");
+  if (!file.empty()) apply_file(file);
+}
+
+void CommandLine::apply_file(const std::string& file) {
   for (const ConfigValue& value : read_config(file)) apply(value, file);
 }
 

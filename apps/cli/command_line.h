@@ -36,6 +36,8 @@ class CommandLine {
 
   /// Adds --config FILE.
   void take_config_file();
+  /// A flag that names a folder whose config.toml, where there is one, is taken too, below that of --config.
+  CLI::Option* folder_with_config(const std::string& flag, std::string& value, const std::string& help);
 
   /// For what the above do not cover: positional arguments, exclusions, groups.
   CLI::App& app() { return app_; }
@@ -56,6 +58,7 @@ class CommandLine {
   };
 
   void apply_config(const std::vector<std::string>& words);
+  void apply_file(const std::string& file);
   void apply(const ConfigValue& value, const std::string& file);
   void take_environment();
   void refuse_unknown() const;
@@ -66,6 +69,7 @@ class CommandLine {
   std::map<const CLI::Option*, Bound> bound_;
   std::set<const CLI::Option*> configured_;
   CLI::Option* config_ = nullptr;
+  std::string folder_flag_;
   std::string config_file_;
 };
 

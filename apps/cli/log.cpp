@@ -3,13 +3,27 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdlib>
+#include <system_error>
 
+#include <fcntl.h>
 #include <sys/ioctl.h>
+
+#include "kernels/check.h"
 
 namespace karyon {
 namespace {
 
 constexpr const char* kClearToEnd = "\x1b[K";
+
+// Where stderr itself cannot be written there is nobody left to tell.
+void put(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = write(fd, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return;
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
 
 }  // namespace
 
@@ -21,15 +35,30 @@ Log::Log(Verbosity verbosity, int fd) : verbosity_(verbosity), fd_(fd) {
   colour_ = moves && (no_color == nullptr || *no_color == '\0');
 }
 
+Log::~Log() {
+  if (copy_ >= 0) close(copy_);
+}
+
+void Log::copy_to(const std::filesystem::path& file) {
+  const int fd = open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+  if (fd < 0) throw Error(Exit::cannot_create, file.string() + ": " + std::generic_category().message(errno));
+  const std::lock_guard lock(mutex_);
+  if (copy_ >= 0) close(copy_);
+  copy_ = fd;
+}
+
 void Log::note(std::string_view line) {
+  copy(line);
   if (verbosity_ != Verbosity::quiet) write_line(line);
 }
 
 void Log::detail(std::string_view line) {
+  copy(line);
   if (verbosity_ == Verbosity::verbose) write_line(line);
 }
 
 void Log::warn(std::string_view line) {
+  copy("warning: " + std::string(line));
   write_line((colour_ ? "\x1b[33mwarning:\x1b[0m " : "warning: ") + std::string(line));
 }
 
@@ -44,7 +73,7 @@ void Log::show_bar(std::string_view bar) {
   if (!live_ || bar == bar_) return;
   bar_ = bar;
   // Written over in place and cleared behind, in one piece: clearing first would flicker.
-  put("\r" + bar_ + kClearToEnd);
+  put(fd_, "\r" + bar_ + kClearToEnd);
 }
 
 void Log::write_line(std::string_view line) {
@@ -53,17 +82,13 @@ void Log::write_line(std::string_view line) {
   bytes.append(line);
   if (!bar_.empty()) bytes += kClearToEnd;
   bytes += '\n' + bar_;
-  put(bytes);
+  put(fd_, bytes);
 }
 
-// Where stderr itself cannot be written there is nobody left to tell.
-void Log::put(std::string_view bytes) const {
-  while (!bytes.empty()) {
-    const ssize_t written = write(fd_, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return;
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
+// A log that cannot be written, on a full disk, stops no training.
+void Log::copy(std::string_view line) {
+  const std::lock_guard lock(mutex_);
+  if (copy_ >= 0) put(copy_, std::string(line) + "\n");
 }
 
 }  // namespace karyon

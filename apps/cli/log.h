@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -18,6 +19,9 @@ class Log {
  public:
   /// fd: a terminal, a file or a pipe; its kind decides on bars and colour. It is not closed.
   explicit Log(Verbosity verbosity = Verbosity::normal, int fd = STDERR_FILENO);
+  ~Log();
+  Log(const Log&) = delete;
+  Log& operator=(const Log&) = delete;
 
   /// A line, without its end; nothing when quiet.
   void note(std::string_view line);
@@ -25,6 +29,9 @@ class Log {
   void detail(std::string_view line);
   /// A line behind "warning: ", always.
   void warn(std::string_view line);
+
+  /// From now on every line, whatever the verbosity says, goes to the end of this file too. Error cannot_create.
+  void copy_to(const std::filesystem::path& file);
 
   /// Whether bars are drawn here: a terminal, TERM set and not "dumb", not quiet.
   [[nodiscard]] bool live() const { return live_; }
@@ -35,11 +42,12 @@ class Log {
 
  private:
   void write_line(std::string_view line);
-  void put(std::string_view bytes) const;
+  void copy(std::string_view line);
 
   std::mutex mutex_;
   Verbosity verbosity_;
   int fd_;
+  int copy_ = -1;
   bool live_ = false;
   bool colour_ = false;
   std::string bar_;  // as it stands on the screen

@@ -105,7 +105,7 @@ TEST(HistogramBuckets, HoldEveryFiniteValueOnce) {
   for (std::size_t i = 0; i < h.limits.size(); ++i) {
     const auto inside = [&](float v) { return std::isfinite(v) && v >= lower && v < h.limits[i]; };
     EXPECT_EQ(h.counts[i], std::count_if(values.begin(), values.end(), inside)) << h.limits[i];
-    if (i > 0) EXPECT_FALSE(h.counts[i] == 0 && h.counts[i - 1] == 0) << "empty buckets are one";
+    EXPECT_FALSE(i > 0 && h.counts[i] == 0 && h.counts[i - 1] == 0) << "empty buckets are one";
     lower = h.limits[i];
   }
   EXPECT_EQ(histogram({}).counts, std::vector<double>{0.0});

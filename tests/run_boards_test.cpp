@@ -71,8 +71,7 @@ TEST(RunBoards, EveryColumnOfHistoryAsItsTextSays) {
 
 TEST(RunBoards, BatchesAndTheOthers) {
   const TempDir dir;
-  Picture picture{.width = 7, .height = 300, .channels = 3, .pixels = std::vector<std::uint8_t>(7 * 300 * 3, 9)};
-  const std::vector<std::uint8_t> png = encode_png(picture);
+  const std::vector<std::uint8_t> png = encode_png(Picture(7, 300, 3));
   const std::vector<NamedArray> arrays{{"head/bias", {2}, {0.5F, -1.0F}}, {"head/kernel", {1}, {3.0F}}};
   TensorBoardLog log(dir.path(), counting_clock(1000), 1, 1);
   log.batch(1, 0.75);
@@ -108,7 +107,7 @@ void run(const std::filesystem::path& folder, int first_epoch, double loss) {
   }
 }
 
-TEST(RunBoards, GoingOnRepeatsTheBatchesBefore) {
+TEST(RunBoards, GoingOnRepeatsTheBatchesThatStartTakesBack) {
   const TempDir dir;
   run(dir.path(), 1, 1.0);
   run(dir.path(), 2, 2.0);
@@ -124,8 +123,8 @@ TEST(RunBoards, GoingOnRepeatsTheBatchesBefore) {
   for (const ScalarPoint& p : scalars_of(files[2], "batch_loss")) {
     said += std::to_string(p.step) + ":" + std::to_string(static_cast<int>(p.value)) + " ";
   }
-  EXPECT_EQ(said, "1:1 2:1 3:1 4:2 5:2 6:2 7:3 8:3 9:3 10:3 11:3 12:3 ");
-  EXPECT_EQ(scalars_of(files[2], "batch_loss")[0].wall_time, scalars_of(files[0], "batch_loss")[0].wall_time);
+  EXPECT_EQ(said, "3:1 4:2 5:2 6:2 7:3 8:3 9:3 10:3 11:3 12:3 ");
+  EXPECT_EQ(scalars_of(files[2], "batch_loss")[0].wall_time, scalars_of(files[0], "batch_loss")[2].wall_time);
 }
 
 TEST(ModelGraph, IsWiredAndScoped) {

@@ -19,9 +19,9 @@ namespace {
 
 constexpr const char* kBatchLoss = "batch_loss";
 
-/// The points of batch_loss before `first_batch` in the folder's files, as TensorBoard's fast reader sees them: a step
-/// that comes again takes back those behind it.
-std::vector<ScalarPoint> earlier_batches(const std::filesystem::path& folder, std::int64_t first_batch) {
+/// The points of batch_loss in the folder's files with begin <= step < end, as TensorBoard's fast reader sees them: a
+/// step that comes again takes back those behind it.
+std::vector<ScalarPoint> batches_between(const std::filesystem::path& folder, std::int64_t begin, std::int64_t end) {
   std::map<std::int64_t, ScalarPoint> points;
   const auto take = [&](const std::string& data) {
     tensorboard::Event event;
@@ -33,11 +33,11 @@ std::vector<ScalarPoint> earlier_batches(const std::filesystem::path& folder, st
     }
   };
   for (const std::filesystem::path& file : event_files(folder)) for_each_record(file, take);
-  std::vector<ScalarPoint> earlier;
+  std::vector<ScalarPoint> between;
   for (const auto& [step, point] : points) {
-    if (step < first_batch) earlier.push_back(point);
+    if (step >= begin && step < end) between.push_back(point);
   }
-  return earlier;
+  return between;
 }
 
 std::vector<std::string> fields(const std::string& line) {
@@ -64,7 +64,9 @@ int big_endian(std::span<const std::uint8_t> bytes) {
 TensorBoardLog::TensorBoardLog(const std::filesystem::path& folder, const WallClock& clock, int first_epoch,
                                std::int64_t first_batch)
     : train_(folder / "train", clock, first_epoch), validation_(folder / "validation", clock, first_epoch) {
-  for (const ScalarPoint& point : earlier_batches(folder / "train", first_batch)) train_.scalar(kBatchLoss, point);
+  for (const ScalarPoint& point : batches_between(folder / "train", first_epoch, first_batch)) {
+    train_.scalar(kBatchLoss, point);
+  }
 }
 
 void TensorBoardLog::epoch(const EpochResult& result) {

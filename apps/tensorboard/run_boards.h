@@ -2,9 +2,9 @@
 // Invariant: each column of history.csv is here, under Keras's name and rounded from the very text of the file: `x` is
 // the tag epoch_x in train, `val_x` the same tag in validation; the step is the epoch. batch_loss alone counts batches.
 //
-// Going on with a run opens new files that say START at the first epoch to come (see event_file.h). That makes
-// TensorBoard forget what is said of later epochs, and, as it knows one count of steps a folder, nearly all of
-// batch_loss: so the new file repeats the batches before the first one to come.
+// Going on with a run opens new files that say START at the first epoch to come (see event_file.h), whose number is at
+// once a batch's: TensorBoard, which knows one count of steps a folder, would forget nearly all of batch_loss. So the
+// new file repeats the batches from that number on, up to the first batch to come.
 #pragma once
 
 #include <cstdint>

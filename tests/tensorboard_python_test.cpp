@@ -39,7 +39,7 @@ Checked check(const std::filesystem::path& run) {
 EpochResult result(int epoch) {
   const double e = epoch;
   return {epoch,
-          {1 / e, 0.9 + e / 97, 0.1 * e, 1 / 3.0},
+          {1.12345894 / e, 0.9 + e / 97, 0.1 * e, 1 / 3.0},
           {1.7 / e, 0.9 + e / 89, 0.13 * e, 2 / 3.0},
           0.001F,
           55.123 * e,

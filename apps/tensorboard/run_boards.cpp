@@ -19,25 +19,20 @@ namespace {
 
 constexpr const char* kBatchLoss = "batch_loss";
 
-/// The points of batch_loss in the folder's files with begin <= step < end, as TensorBoard's fast reader sees them: a
-/// step that comes again takes back those behind it.
-std::vector<ScalarPoint> batches_between(const std::filesystem::path& folder, std::int64_t begin, std::int64_t end) {
+/// The points of batch_loss in the folder's files with begin <= step < end; of several for a step, the last written.
+std::map<std::int64_t, ScalarPoint> batches_between(const std::filesystem::path& folder, std::int64_t begin,
+                                                    std::int64_t end) {
   std::map<std::int64_t, ScalarPoint> points;
   const auto take = [&](const std::string& data) {
     tensorboard::Event event;
-    if (!event.ParseFromString(data)) return;
+    if (!event.ParseFromString(data) || event.step() < begin || event.step() >= end) return;
     for (const tensorboard::Summary::Value& value : event.summary().value()) {
       if (value.tag() != kBatchLoss) continue;
-      points.erase(points.lower_bound(event.step()), points.end());
       points[event.step()] = {event.step(), value.simple_value(), event.wall_time()};
     }
   };
   for (const std::filesystem::path& file : event_files(folder)) for_each_record(file, take);
-  std::vector<ScalarPoint> between;
-  for (const auto& [step, point] : points) {
-    if (step >= begin && step < end) between.push_back(point);
-  }
-  return between;
+  return points;
 }
 
 std::vector<std::string> fields(const std::string& line) {
@@ -50,7 +45,8 @@ std::vector<std::string> fields(const std::string& line) {
 /// By way of double, as a program that reads history.csv would.
 float as_float(const std::string& text) {
   double value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
+  KARYON_CHECK(failed == std::errc() && end == text.data() + text.size(), "history.csv holds numbers: " + text);
   return static_cast<float>(value);
 }
 
@@ -64,7 +60,7 @@ int big_endian(std::span<const std::uint8_t> bytes) {
 TensorBoardLog::TensorBoardLog(const std::filesystem::path& folder, const WallClock& clock, int first_epoch,
                                std::int64_t first_batch)
     : train_(folder / "train", clock, first_epoch), validation_(folder / "validation", clock, first_epoch) {
-  for (const ScalarPoint& point : batches_between(folder / "train", first_epoch, first_batch)) {
+  for (const auto& [step, point] : batches_between(folder / "train", first_epoch, first_batch)) {
     train_.scalar(kBatchLoss, point);
   }
 }

@@ -23,8 +23,8 @@ std::vector<double> all_limits() {
 }  // namespace
 
 Histogram histogram(std::span<const float> values) {
-  static const std::vector<double> limits = all_limits();
-  std::vector<double> counts(limits.size(), 0.0);
+  static const std::vector<double> kLimits = all_limits();
+  std::vector<double> counts(kLimits.size(), 0.0);
   Histogram h;
   for (const double value : values) {
     if (!std::isfinite(value)) continue;
@@ -33,14 +33,14 @@ Histogram histogram(std::span<const float> values) {
     h.num += 1;
     h.sum += value;
     h.sum_squares += value * value;
-    counts[static_cast<std::size_t>(std::upper_bound(limits.begin(), limits.end(), value) - limits.begin())] += 1;
+    counts[static_cast<std::size_t>(std::upper_bound(kLimits.begin(), kLimits.end(), value) - kLimits.begin())] += 1;
   }
   for (std::size_t i = 0; i < counts.size(); ++i) {
     const bool again_empty = counts[i] == 0 && !h.counts.empty() && h.counts.back() == 0;
     if (again_empty) {
-      h.limits.back() = limits[i];
+      h.limits.back() = kLimits[i];
     } else {
-      h.limits.push_back(limits[i]);
+      h.limits.push_back(kLimits[i]);
       h.counts.push_back(counts[i]);
     }
   }

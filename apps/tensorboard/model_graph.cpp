@@ -31,16 +31,16 @@ std::string scoped(const std::string& name) {
 
 /// TensorFlow's operation for the summary's type.
 const char* operation(const std::string& type) {
-  static const std::map<std::string, const char*> operations{{"Input", "Placeholder"},
-                                                             {"Conv2D", "Conv2D"},
-                                                             {"DepthwiseConv2D", "DepthwiseConv2dNative"},
-                                                             {"BatchNormalization", "FusedBatchNormV3"},
-                                                             {"ReLU6", "Relu6"},
-                                                             {"ReLU", "Relu"},
-                                                             {"Add", "Add"},
-                                                             {"Conv2DTranspose", "Conv2DBackpropInput"}};
-  const auto found = operations.find(type);
-  KARYON_CHECK(found != operations.end(), "a layer of type " + type + " has no operation in model_graph.cpp");
+  static const std::map<std::string, const char*> kOperations{{"Input", "Placeholder"},
+                                                              {"Conv2D", "Conv2D"},
+                                                              {"DepthwiseConv2D", "DepthwiseConv2dNative"},
+                                                              {"BatchNormalization", "FusedBatchNormV3"},
+                                                              {"ReLU6", "Relu6"},
+                                                              {"ReLU", "Relu"},
+                                                              {"Add", "Add"},
+                                                              {"Conv2DTranspose", "Conv2DBackpropInput"}};
+  const auto found = kOperations.find(type);
+  KARYON_CHECK(found != kOperations.end(), "a layer of type " + type + " has no operation in model_graph.cpp");
   return found->second;
 }
 

@@ -41,7 +41,7 @@ TEST(Canvas, EachShapeLiesAtItsPlace) {
   EXPECT_EQ(png.at({27, 5}), rgb(kBlue)) << "the frame's edge";
   EXPECT_EQ(png.at({19.6, 4.6}), rgb(kPaper)) << "outside its rounded corner";
   EXPECT_EQ(png.at({46, 11}), rgb(kBlue));
-  EXPECT_EQ(png.at({42.2, 7.2}), rgb(kPaper)) << "in the circle's box but outside of it";
+  EXPECT_EQ(png.at({41.6, 6.6}), rgb(kPaper)) << "in the circle's box but outside of it";
   EXPECT_EQ(png.at({15, 25}), rgb(kRed));
   EXPECT_EQ(png.at({32, 24}), rgb(kGreen));
   EXPECT_EQ(png.at({39, 31}), rgb(kPaper)) << "beyond the triangle's long side";

@@ -96,7 +96,7 @@ TEST(Curves, AreReadableForAnyNumberOfEpochs) {
     const SvgReader reader(canvas.svg());
     EXPECT_EQ(has_text(reader, "no values yet"), epochs == 0);
     EXPECT_FALSE(has_text(reader, "0")) << "there is no epoch 0";
-    EXPECT_EQ(PngProbe(canvas).count(kValidation) > 400, true) << "the legend at least";
+    EXPECT_GT(PngProbe(canvas).count(kValidation), 300) << "the legend at least";
   }
 }
 
@@ -110,7 +110,8 @@ TEST(Curves, AValueThatIsNoNumberIsAGap) {
   plot.curves.resize(1);
   const auto pieces = [](const CurvePlot& p) {
     int count = 0;
-    for (const SvgElement& e : SvgReader(draw_curves("run", {p}).svg()).elements()) {
+    const SvgReader reader(draw_curves("run", {p}).svg());
+    for (const SvgElement& e : reader.elements()) {
       const auto width = e.attributes.find("stroke-width");
       count += e.name == "path" && width != e.attributes.end() && width->second == "1.8" ? 1 : 0;
     }

@@ -111,7 +111,7 @@ TEST(Panels, TheScoreIsIoU) {
 
 TEST(Panels, AreReadableWithLongNamesAndAnyShape) {
   const std::string id(200, 'W');
-  for (const auto& [height, width] : {std::pair{1, 1}, {1, 40}, {40, 1}, {33, 64}}) {
+  for (const auto& [height, width] : {std::pair{1, 1}, {1, 40}, {40, 10}, {33, 64}}) {
     const std::size_t size = static_cast<std::size_t>(height) * static_cast<std::size_t>(width);
     const Bytes image(3 * size, 99), mask(size, 1);
     const std::vector<float> probability(size, 0.5F);

@@ -1,6 +1,8 @@
 #include "apps/drawing/canvas.h"
 
+#include <array>
 #include <cmath>
+#include <cstdio>
 
 #include "apps/drawing/text.h"
 #include "apps/images/png.h"
@@ -14,7 +16,9 @@ constexpr double kMostSide = 16000;  // Cairo takes 32,767 pixels
 
 double checked_side(double side) {
   if (side >= 1 && side <= kMostSide) return side;
-  throw Error(Exit::usage, "a picture of " + std::to_string(side) +
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.0f", side);
+  throw Error(Exit::usage, std::string("a picture of ") + text.data() +
                                " points a side: expected 1 to 16,000; draw fewer images into one picture");
 }
 

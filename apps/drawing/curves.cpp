@@ -105,10 +105,11 @@ class PlotPainter {
   static Colour colour_of(std::size_t curve) { return kCurveColours[curve % kCurveColours.size()]; }
 
   void titles() {
-    const double unit = plot_.unit.empty() ? 0 : canvas_.text_width(plot_.unit, kCaption) + 8;
-    const std::string title = canvas_.shortened(plot_.title, std::max(0.0, cell_.width - unit), kTitle);
+    const std::string unit = canvas_.shortened(plot_.unit, cell_.width / 2 - 8, kCaption);
+    const double room = cell_.width - canvas_.text_width(unit, kCaption) - 8;
+    const std::string title = canvas_.shortened(plot_.title, room, kTitle);
     canvas_.text({cell_.x, cell_.y + kTitleRow}, title, kTitle);
-    canvas_.text({cell_.x + canvas_.text_width(title, kTitle) + 8, cell_.y + kTitleRow}, plot_.unit, kCaption);
+    canvas_.text({cell_.x + canvas_.text_width(title, kTitle) + 8, cell_.y + kTitleRow}, unit, kCaption);
   }
 
   /// The names stand whole where all of them fit, else each gets an equal share.
@@ -157,33 +158,37 @@ class PlotPainter {
     }
   }
 
-  /// How many of the curves' points, and of those between them, the rectangle would hide.
-  [[nodiscard]] int hidden_by(Rect r) const {
-    int hidden = 0;
-    const auto inside = [&](double x, double y) { return x > r.x && x < r.right() && y > r.y && y < r.bottom(); };
+  /// Points all along the curves.
+  [[nodiscard]] std::vector<Point> along_curves() const {
+    constexpr int kSteps = 8;  // from one epoch to the next
+    std::vector<Point> points;
     for (const Curve& curve : plot_.curves) {
       for (const std::vector<Point>& piece : pieces_of(curve, scale_)) {
-        for (std::size_t i = 0; i < piece.size(); ++i) {
-          const Point p = piece[i], q = piece[std::min(i + 1, piece.size() - 1)];
-          for (const double t : {0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875}) {
-            hidden += inside(p.x + t * (q.x - p.x), p.y + t * (q.y - p.y)) ? 1 : 0;
+        for (std::size_t i = 0; i + 1 < piece.size(); ++i) {
+          const Point p = piece[i], q = piece[i + 1];
+          for (int k = 0; k < kSteps; ++k) {
+            points.push_back({p.x + (q.x - p.x) * k / kSteps, p.y + (q.y - p.y) * k / kSteps});
           }
         }
+        points.push_back(piece.back());
       }
     }
-    return hidden;
+    return points;
   }
 
   /// Around the point and within the plot, where the fewest of the curves are hidden; the nearest of those.
   [[nodiscard]] Rect place_near(Point p, double width, double height) const {
+    const std::vector<Point> points = along_curves();
     std::optional<Rect> chosen;
-    int least = 0;
+    std::ptrdiff_t least = 0;
     for (const double distance : {9.0, 18.0, 30.0, 46.0, 70.0}) {
       for (const auto& [x, y] : {Point{-0.5, -1}, {-0.5, 1}, {-1, -1}, {0, -1}, {-1, 1}, {0, 1}}) {
         Rect r{p.x + x * width, y < 0 ? p.y - distance - height : p.y + distance, width, height};
         r.x = std::clamp(r.x, scale_.area.x + 2, std::max(scale_.area.x + 2, scale_.area.right() - width));
         if (r.y < scale_.area.y - 2 || r.bottom() > scale_.area.bottom() - 2) continue;
-        const int hidden = hidden_by(r);
+        const auto hidden = std::count_if(points.begin(), points.end(), [&r](const Point& q) {
+          return q.x > r.x && q.x < r.right() && q.y > r.y && q.y < r.bottom();
+        });
         if (chosen && hidden >= least) continue;
         chosen = r;
         least = hidden;

@@ -26,6 +26,7 @@ TEST(Axis, TicksAreRoundAndWithinTheRange) {
   EXPECT_EQ(round_ticks({0, 25000}, 3).labels, (Labels{"0", "10000", "20000"}));
   EXPECT_EQ(round_ticks({0, 3e-6}, 3).labels, (Labels{"0", "1e-6", "2e-6", "3e-6"}));
   EXPECT_EQ(round_ticks({9.8e-6, 1.01e-5}, 3).labels, (Labels{"9.8e-6", "9.9e-6", "1.00e-5", "1.01e-5"}));
+  EXPECT_EQ(round_ticks({0.6, 1.9}, 2).labels, (Labels{"1.0", "1.5"})) << "1 alone would be no axis";
   EXPECT_EQ(round_ticks({0, 4e8}, 2).labels, (Labels{"0", "2e8", "4e8"}));
 }
 
@@ -96,7 +97,7 @@ TEST(Curves, AreReadableForAnyNumberOfEpochs) {
     const SvgReader reader(canvas.svg());
     EXPECT_EQ(has_text(reader, "no values yet"), epochs == 0);
     EXPECT_FALSE(has_text(reader, "0")) << "there is no epoch 0";
-    EXPECT_GT(PngProbe(canvas).count(kValidation), 300) << "the legend at least";
+    EXPECT_TRUE(has_text(reader, "validation")) << "the legend at least";
   }
 }
 
@@ -138,20 +139,28 @@ TEST(Curves, ConstantsAndLongNamesAreReadable) {
 }
 
 TEST(Curves, TheBestValueHidesNoCurve) {
-  CurvePlot plot = plot_of(100, 100);
-  plot.curves.resize(1);
+  // Training runs just above validation, where the value would stand else.
+  CurvePlot plot = plot_of(100, 50);
+  plot.curves[0].values.assign(100, 0.56);
+  plot.curves[1].values.assign(100, 0.5);
+  plot.curves[1].values[0] = 0;
   const SvgReader reader(draw_curves("run", {plot}).svg());
   const auto& all = reader.elements();
-  const auto label = std::find_if(all.begin(), all.end(), [](const SvgElement& e) {
-    return e.name == "text" && e.content.find("at epoch") != std::string::npos;
-  });
+  const auto find = [&](const std::string& name, const std::string& attribute, const std::string& value) {
+    return *std::find_if(all.begin(), all.end(), [&](const SvgElement& e) {
+      const auto found = e.attributes.find(attribute);
+      return e.name == name && found != e.attributes.end() && found->second == value;
+    });
+  };
+  const SvgElement dot = find("circle", "r", "4.6"), training = find("path", "stroke-width", "1.8");
+  const std::string line = training.attributes.at("d");
+  const double line_y = std::stod(line.substr(line.rfind(' ')));
+  const auto label = std::find_if(
+      all.begin(), all.end(), [](const SvgElement& e) { return e.name == "text" && e.content == "0.5 at epoch 50"; });
   ASSERT_NE(label, all.end());
   const Rect r = place_of(*label);
-  // The curve is a straight line up to its last, marked point.
-  const auto dot = std::find_if(all.begin(), all.end(), [](const SvgElement& e) { return e.name == "circle"; });
-  ASSERT_NE(dot, all.end());
-  EXPECT_TRUE(r.y > dot->number("cy") || r.bottom() < dot->number("cy"));
-  EXPECT_LE(r.right(), kPageWidth - kMargin);
+  EXPECT_NEAR(dot.number("cy") - line_y, 17, 3) << "or this test tests nothing";
+  for (const double y : {dot.number("cy"), line_y}) EXPECT_TRUE(r.y > y || r.bottom() < y) << y;
 }
 
 }  // namespace

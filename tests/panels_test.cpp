@@ -131,20 +131,26 @@ TEST(Panels, NoneIsAPageWithAHeading) {
 
 TEST(Panels, SayTheirTexts) {
   const Example example;
-  Panel panel = example.panel(false);
+  Panel panel = example.panel(true);
   panel.id = "a<b>";
   const std::vector<std::string> texts = SvgReader(draw_panels("Epoch 10", 2, 2, {panel}).svg()).texts();
   const std::vector<std::string> expected{"Epoch 10",
                                           "Image",
                                           "Truth",
                                           "Prediction",
+                                          "Probability",
                                           "Overlay",
                                           "IoU 0.333",
                                           "a&lt;b&gt;",
                                           "truth alone (missed)",
                                           "prediction alone (false)",
-                                          "both"};
+                                          "both",
+                                          "1",
+                                          "probability of nucleus  0"};
   EXPECT_EQ(texts, expected);
+  panel.probability = {};
+  const std::vector<std::string> less = SvgReader(draw_panels("Epoch 10", 2, 2, {panel}).svg()).texts();
+  EXPECT_EQ(less.size(), expected.size() - 3);
 }
 
 TEST(Panels, RefuseArraysOfAnotherSize) {

@@ -63,7 +63,7 @@ enum class Align : std::uint8_t { left, centre, right };
 
 struct TextStyle {
   double size = 11;  // of the font
-  Colour colour;
+  Colour colour{};
   Align align = Align::left;
   bool bold = false;
 };

@@ -119,7 +119,8 @@ TEST(Canvas, TextIsMeasuredAndAligned) {
   const double width = canvas.text_width("nucleus", kBody);
   EXPECT_GT(width, 20);
   EXPECT_GT(canvas.text_width("nucleus", bold), width);
-  EXPECT_NEAR(canvas.text_width("nucleus", {3 * kBody.size}), 3 * width, 0.01) << "nothing is rounded to pixels";
+  EXPECT_NEAR(canvas.text_width("illumination", {70}), 10 * canvas.text_width("illumination", {7}), 0.1)
+      << "nothing is rounded to pixels";
   canvas.text({100, 15}, "MMM", aligned(kBody, Align::right));
   const PngProbe png(canvas);
   const double left = 100 - canvas.text_width("MMM", kBody);

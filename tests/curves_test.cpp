@@ -53,7 +53,10 @@ TEST(Axis, RangesOfFiniteValues) {
   EXPECT_EQ(range_of(series).low, 2);
   EXPECT_EQ(range_of(series).high, 5);
   EXPECT_EQ(range_of({}).high, 1);
-  EXPECT_LT(padded({0.25, 0.25}).low, 0.25) << "a constant has a range around it";
+  EXPECT_EQ(padded({0.25, 0.25}).low, 0) << "a constant has a range around it";
+  EXPECT_EQ(padded({0.25, 0.25}).high, 0.5);
+  EXPECT_EQ(padded({-2, -2}).low, -4);
+  EXPECT_NEAR(padded({0.5, 0.5001}).low, 0.495, 1e-5) << "next to nothing is not shown as a leap";
   EXPECT_GT(padded({0, 0}).high, 0);
   EXPECT_NEAR(padded({0, 1}).high, 1.05, 1e-12);
 }

@@ -55,7 +55,9 @@ Range range_of(std::span<const std::vector<double>> series) {
 
 Range padded(Range range) {
   const double size = std::max(std::abs(range.low), std::abs(range.high));
-  const double room = size > 0 ? std::max((range.high - range.low) / 20, size / 100) : 0.5;
+  if (size == 0) return {-0.5, 0.5};
+  if (range.low == range.high) return {std::min(0.0, 2 * range.low), std::max(0.0, 2 * range.low)};
+  const double room = std::max((range.high - range.low) / 20, size / 100);
   return {range.low - room, range.high + room};
 }
 

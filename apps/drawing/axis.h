@@ -15,8 +15,8 @@ struct Range {
 
 /// The smallest range that holds every finite value; 0 to 1 where there is none.
 Range range_of(std::span<const std::vector<double>> series);
-/// Widened on both sides by a twentieth of its extent and by a hundredth of its values at least, so that what hardly
-/// changes does not look like a leap, and a single value has a range around it.
+/// Widened on both sides by a twentieth of its extent, and by a hundredth of its values at least, so that what hardly
+/// changes does not look like a leap. Around a single value: from 0 to twice as much.
 Range padded(Range range);
 
 struct Ticks {

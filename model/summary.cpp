@@ -44,19 +44,24 @@ class Walker {
   }
 
   [[nodiscard]] const Point& at() const { return at_; }
+  /// Of the rows that follow.
+  void set_frozen(bool frozen) { frozen_ = frozen; }
 
  private:
   static std::int64_t pixels_of(const Point& p) { return std::int64_t{p.h} * p.w; }
   [[nodiscard]] std::int64_t pixels() const { return pixels_of(at_); }
 
   void row(const std::string& type, std::int64_t parameters, std::int64_t multiply_adds, const std::string& inputs) {
-    summary_.layers.push_back({at_.name, type, at_.h, at_.w, at_.c, parameters, multiply_adds, inputs});
+    summary_.layers.push_back({at_.name, type, at_.h, at_.w, at_.c, parameters, multiply_adds, inputs, frozen_});
     summary_.multiply_adds += multiply_adds;
   }
 
   ModelSummary& summary_;
   Point at_;
+  bool frozen_ = false;
 };
+
+}  // namespace
 
 std::string with_commas(std::int64_t number) {
   std::string text = std::to_string(number);
@@ -65,14 +70,13 @@ std::string with_commas(std::int64_t number) {
   return text;
 }
 
-}  // namespace
-
 ModelSummary summarise(UNet& unet, int h, int w) {
   ModelSummary summary;
   Walker walker(summary, h, w);
-  summary.layers.push_back({"input", "Input", h, w, 3, 0, 0, ""});
+  summary.layers.push_back({"input", "Input", h, w, 3, 0, 0, "", false});
   std::vector<Walker::Point> taps;
   MobileNetV2& encoder = unet.encoder();
+  walker.set_frozen(unet.frozen() || encoder.frozen());
   walker.conv_unit(encoder.stem());
   for (std::size_t i = 0; i < encoder.blocks().size(); ++i) {
     const MobileNetV2::Block& block = encoder.blocks()[i];
@@ -88,11 +92,13 @@ ModelSummary summarise(UNet& unet, int h, int w) {
   std::vector<Walker::Point> inputs{taps.back()};
   for (std::size_t k = 0; k < unet.upsamplers().size(); ++k) {
     const Upsampler& up = *unet.upsamplers()[k];
+    walker.set_frozen(unet.frozen() || up.frozen());
     walker.upsample(up.name() + "/conv_transpose", up.in_channels(), up.filters(), false, inputs);
     walker.follow(up.name() + "/batch_norm", "BatchNormalization", std::int64_t{4} * up.filters());
     walker.follow(up.name() + "/relu", "ReLU", 0);
     inputs = {walker.at(), taps[taps.size() - 2 - k]};
   }
+  walker.set_frozen(unet.frozen());
   int channels = 0;
   for (const Walker::Point& p : inputs) channels += p.c;
   walker.upsample("head", channels, unet.options().classes, true, inputs);

@@ -16,6 +16,7 @@ struct LayerRow {
   std::int64_t parameters = 0;
   std::int64_t multiply_adds = 0;  // one image, forward
   std::string inputs;              // names, separated by ", "
+  bool frozen = false;             // gets no gradient; true of layers without parameters as well
 };
 
 struct ModelSummary {
@@ -27,5 +28,7 @@ struct ModelSummary {
 /// For images of this size (multiples of 32).
 ModelSummary summarise(UNet& unet, int h, int w);
 std::string summary_text(const ModelSummary& summary);
+/// "1,234,567".
+std::string with_commas(std::int64_t number);
 
 }  // namespace karyon

@@ -277,6 +277,10 @@ TEST(Summary, CountsWhatTheDesignCounts) {
   const std::int64_t decoder =
       9LL * (320 * 512 + 1088 * 256 + 448 * 128 + 272 * 64 + 160 * 2) + 2 + 2LL * (512 + 256 + 128 + 64);
   EXPECT_EQ(summary.trainable, decoder);
+  for (const LayerRow& row : summary.layers) {
+    const bool is_encoder = !row.name.starts_with("up_") && row.name != "head" && row.name != "input";
+    EXPECT_EQ(row.frozen, is_encoder) << row.name;
+  }
   const std::string text = summary_text(summary);
   EXPECT_NE(text.find("block_13_expand_relu"), std::string::npos);
   EXPECT_NE(text.find("up_2/conv_transpose"), std::string::npos);

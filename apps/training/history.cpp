@@ -1,6 +1,7 @@
 #include "apps/training/history.h"
 
 #include <cstdio>
+#include <sstream>
 
 #include <sys/resource.h>
 
@@ -17,6 +18,21 @@ std::string history_csv(const std::vector<EpochResult>& history) {
                   r.validation.iou, r.validation.dice, r.learning_rate, r.images_per_second, r.wall_seconds,
                   r.memory_mb);
     text += line;
+  }
+  return text;
+}
+
+std::string history_jsonl(const std::vector<EpochResult>& history) {
+  std::istringstream csv(history_csv(history));
+  std::string header, row, text;
+  std::getline(csv, header);
+  while (std::getline(csv, row)) {
+    std::istringstream names(header), values(row);
+    std::string object;
+    for (std::string name, value; std::getline(names, name, ',') && std::getline(values, value, ',');) {
+      object.append(object.empty() ? "{\"" : ", \"").append(name).append("\": ").append(value);
+    }
+    text += object + "}\n";
   }
   return text;
 }

@@ -22,6 +22,8 @@ struct EpochResult {
 
 /// The text of history.csv.
 std::string history_csv(const std::vector<EpochResult>& history);
+/// The text of history.jsonl: an object an epoch, with the columns of history.csv as they stand there.
+std::string history_jsonl(const std::vector<EpochResult>& history);
 /// "Epoch 3/12 - 8s - loss: 0.1021 - accuracy: 0.9620 - val_loss: ... - 55.1 images/s".
 std::string epoch_line(const EpochResult& result, int epochs, double seconds);
 /// The process's peak resident memory in MB (10^6 bytes).

@@ -1,12 +1,14 @@
 #include "apps/training/run_state.h"
 
 #include <algorithm>
+#include <set>
 
 #include <nlohmann/json.hpp>
 
 #include "engine/files.h"
 #include "kernels/check.h"
 #include "weights/array_file.h"
+#include "weights/numbers.h"
 
 namespace karyon {
 
@@ -16,7 +18,7 @@ namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
 constexpr const char* kFormat = "1";
-constexpr const char* kModel = "model/";
+constexpr const char* kUntrained = "model/";
 constexpr const char* kOptimizer = "optimizer/";
 
 fs::path state_file(const fs::path& run) { return run / "state" / "last.safetensors"; }
@@ -63,10 +65,18 @@ EpochCounts counts_from(const Json& json) {
   return c;
 }
 
+// JSON has no infinity, which the best loss is at first.
+PlateauState plateau_from(const Json& json) {
+  const auto number = [&](std::size_t i) { return parse_number<double>(json.at(i).get<std::string>()).value_or(0); };
+  return {number(0), number(1), json.at(2).get<int>()};
+}
+
 std::vector<std::uint8_t> encode(const RunState& state) {
   Json json{{"config", state.config},
             {"split", state.split},
             {"epoch", state.epoch},
+            {"optimizer_steps", state.optimizer.steps},
+            {"plateau", {number_text(state.plateau.rate), number_text(state.plateau.best), state.plateau.wait}},
             {"step", state.step},
             {"counts", to_json(state.counts)},
             {"wall_seconds", state.wall_seconds}};
@@ -74,9 +84,11 @@ std::vector<std::uint8_t> encode(const RunState& state) {
   for (const EpochResult& r : state.history) json["history"].push_back(to_json(r));
   ArrayFile file;
   file.metadata = {{"karyon_state", kFormat}, {"run", json.dump()}};
-  for (const NamedArray& array : state.model) file.arrays.push_back({kModel + array.name, array.shape, array.values});
-  for (const NamedArray& array : state.optimizer) {
-    file.arrays.push_back({kOptimizer + array.name, array.shape, array.values});
+  for (const NamedArray& array : state.untrained) {
+    file.arrays.push_back({kUntrained + array.name, array.shape, array.values});
+  }
+  for (const auto& [name, values] : state.optimizer.arrays) {
+    file.arrays.push_back({kOptimizer + name, {static_cast<std::int64_t>(values.size())}, values});
   }
   return encode_arrays(file);
 }
@@ -94,6 +106,8 @@ RunState decode(std::vector<std::uint8_t> bytes, const std::string& source) {
     state.split = json.at("split").get<std::string>();
     state.epoch = json.at("epoch").get<int>();
     state.step = json.at("step").get<int>();
+    state.optimizer.steps = json.at("optimizer_steps").get<std::int64_t>();
+    state.plateau = plateau_from(json.at("plateau"));
     state.counts = counts_from(json.at("counts"));
     state.wall_seconds = json.at("wall_seconds").get<double>();
     for (const Json& result : json.at("history")) state.history.push_back(result_from(result));
@@ -101,14 +115,51 @@ RunState decode(std::vector<std::uint8_t> bytes, const std::string& source) {
     throw Error(Exit::bad_data, source + ": the state of the run cannot be read: " + error.what());
   }
   for (NamedArray& array : file.arrays) {
-    const bool is_model = array.name.starts_with(kModel);
-    array.name.erase(0, std::string(is_model ? kModel : kOptimizer).size());
-    (is_model ? state.model : state.optimizer).push_back(std::move(array));
+    if (array.name.starts_with(kUntrained)) {
+      array.name.erase(0, std::string(kUntrained).size());
+      state.untrained.push_back(std::move(array));
+    } else if (array.name.starts_with(kOptimizer)) {
+      state.optimizer.arrays.emplace_back(array.name.substr(std::string(kOptimizer).size()), std::move(array.values));
+    }
   }
   return state;
 }
 
+std::vector<NamedParameter> untrained_parameters(UNet& unet, TrainingStep& step) {
+  std::set<std::string> trained;
+  for (const NamedParameter& p : step.trained()) trained.insert(p.path);
+  std::vector<NamedParameter> result;
+  for (const NamedParameter& p : unet.parameters()) {
+    if (!trained.contains(p.path)) result.push_back(p);
+  }
+  return result;
+}
+
 }  // namespace
+
+void take_weights(RunState& state, UNet& unet, TrainingStep& step) {
+  for (const NamedParameter& p : untrained_parameters(unet, step)) {
+    const Tensor& value = p.parameter->value;
+    state.untrained.push_back({p.path, {value.shape().begin(), value.shape().end()}, value.to_vector()});
+  }
+  state.optimizer = step.adam().state();
+}
+
+void restore_weights(const RunState& state, UNet& unet, TrainingStep& step) {
+  const std::vector<NamedParameter> untrained = untrained_parameters(unet, step);
+  const auto fits = [](const NamedParameter& p, const NamedArray& array) {
+    return p.path == array.name && static_cast<std::size_t>(p.parameter->value.size()) == array.values.size();
+  };
+  if (!std::ranges::equal(untrained, state.untrained, fits)) {
+    throw Error(Exit::bad_data, "the saved state is of another network, or of other frozen parts");
+  }
+  step.adam().restore(state.optimizer);
+  for (std::size_t i = 0; i < untrained.size(); ++i) {
+    untrained[i].parameter->value.assign(state.untrained[i].values);
+  }
+  step.mark_changed();
+  if (unet.encoder().frozen()) unet.fold();
+}
 
 void save_state(const fs::path& run, const RunState& state) { write_file_verified(state_file(run), encode(state)); }
 

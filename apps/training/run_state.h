@@ -9,7 +9,10 @@
 #include <vector>
 
 #include "apps/training/history.h"
+#include "engine/optimizer.h"
+#include "engine/schedule.h"
 #include "kernels/step_window.h"
+#include "model/training_step.h"
 #include "weights/named_array.h"
 
 namespace karyon {
@@ -22,9 +25,15 @@ struct RunState {
   EpochCounts counts;  // of these steps
   double wall_seconds = 0;
   std::vector<EpochResult> history;  // of the epochs that are done
-  std::vector<NamedArray> model;     // every parameter and statistic
-  std::vector<NamedArray> optimizer;
+  PlateauState plateau;
+  std::vector<NamedArray> untrained;  // statistics and frozen parameters
+  OptimizerState optimizer;           // with the values of the trained ones
 };
+
+/// Fills in `untrained` and `optimizer`. Waits for what is queued.
+void take_weights(RunState& state, UNet& unet, TrainingStep& step);
+/// The inverse. Error bad_data, with nothing changed, when they are of another network or other settings.
+void restore_weights(const RunState& state, UNet& unet, TrainingStep& step);
 
 /// Writes it whole, and reads it back before the one before it goes. Errors of write_file; io when something else is
 /// read back than was written, and then the one before it is in its place again.

@@ -12,7 +12,8 @@ namespace karyon {
 namespace {
 
 // Where the moving statistics begin from nothing (the decoder's, random weights, or batch norm that was folded away),
-// Keras's momenta, 0.99 and 0.999, need hundreds or thousands of steps to forget it, and validation lags behind by then.
+// Keras's momenta, 0.99 and 0.999, need hundreds or thousands of steps to forget it, and validation lags behind by
+// then.
 constexpr double kMomentumFromNothing = 0.9;
 
 void describe_from_file(Checkpoint& description, const EncoderWeights& weights, const TrainOptions& options) {

@@ -3,9 +3,13 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <map>
 
 #include "apps/cli/precision.h"
 #include "apps/cli/progress_bar.h"
+#include "apps/cli/stop_signals.h"
+#include "apps/training/monitor.h"
+#include "apps/training/run_recorder.h"
 #include "engine/files.h"
 #include "kernels/check.h"
 #include "model/epoch_runner.h"
@@ -18,91 +22,223 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-[[noreturn]] void stop_diverged(const std::string& what, int epoch) {
-  throw Error(
-      Exit::diverged,
-      what + " is not finite; try a smaller --lr" +
-          (epoch > 1 ? ". The checkpoints of epoch " + std::to_string(epoch - 1) + " and before are untouched" : ""));
-}
-
-/// Runs the epoch. On the CPU the bar tells the loss so far, and a loss that is not finite stops it at that step; on
-/// CUDA nothing waits for the device before the epoch's end.
-Scores train_epoch(EpochRunner& runner, int steps, int epoch, bool may_wait, const TrainOptions& options, Log& log) {
-  ProgressBar bar(log, "Epoch " + std::to_string(epoch) + "/" + std::to_string(options.epochs), steps, "steps");
-  runner.begin(options.seed, static_cast<std::uint32_t>(epoch));
-  EpochCounts counts;
-  while (!runner.done()) {
-    for (int queued = runner.advance(); queued > 0; --queued) bar.advance();
-    if (!may_wait && !runner.done()) continue;
-    counts = runner.counts();
-    if (counts.bad_step >= 0) {
-      stop_diverged("the loss in epoch " + std::to_string(epoch) + ", step " + std::to_string(counts.bad_step + 1),
-                    epoch);
-    }
-    const Scores so_far = scores(counts.sum);
-    char note[64];
-    std::snprintf(note, sizeof note, "loss: %.4f - accuracy: %.4f", so_far.loss, so_far.accuracy);
-    bar.set_note(note);
-  }
-  return scores(counts.sum);
-}
-
 std::map<std::string, double> named_scores(const EpochResult& r) {
   return {{"loss", r.train.loss},          {"accuracy", r.train.accuracy},
           {"val_loss", r.validation.loss}, {"val_accuracy", r.validation.accuracy},
           {"val_iou", r.validation.iou},   {"val_dice", r.validation.dice}};
 }
 
+/// Everything of a run that lives as long as it does.
+class Trainer {
+ public:
+  Trainer(Context& context, TrainingModel& model, const TrainingSet& set, const Split& split,
+          const TrainOptions& options, OutputFolder& folder, Log& log)
+      : context_(context),
+        model_(model),
+        split_text_(split_to_json(split, set)),
+        options_(options),
+        folder_(folder),
+        log_(log),
+        on_cuda_(context.stream().device().is_cuda()),
+        step_(context, *model.unet, adam_settings(options)),
+        resident_(context, set.images, set.labels, set.height, set.width),
+        training_(context, resident_, split.train, options.batch_size, model.description.normalisation,
+                  storage_type(options.common.precision)),
+        validation_(context, resident_, split.validation, options.batch_size, model.description.normalisation,
+                    storage_type(options.common.precision)),
+        runner_(context, step_, training_, options.cuda_graph),
+        schedule_(schedule_settings(options, training_.count())),
+        interval_(save_interval(options)),
+        train_images_(split.train.size()),
+        weights_(folder.make_folder("weights")) {
+    folder.make_folder("state");
+  }
+
+  TrainingResult run(const TrainingSet& set, const Split& split, const std::optional<RunState>& state) {
+    if (state) restore(*state);
+    const StopSignals signals;
+    RunRecorder recorder(context_, model_, resident_, set, split, options_, folder_,
+                         {.epoch = epoch_, .batch = std::int64_t{epoch_ - 1} * training_.count() + done_steps_ + 1});
+    bool stop = is_at_its_end();
+    while (!stop) {
+      if (!train_epoch(recorder)) {
+        result_.interrupted = true;
+        return std::move(result_);
+      }
+      finish_epoch(recorder);
+      stop = is_at_its_end();
+      recorder.epoch(result_, stop);
+      save(epoch_, 0, {});
+      if (StopSignals::received() != 0 && !stop) {
+        result_.interrupted = true;
+        return std::move(result_);
+      }
+    }
+    recorder.finish(result_, weights_ / "best.safetensors");
+    return std::move(result_);
+  }
+
+ private:
+  void restore(const RunState& state) {
+    epoch_ = state.epoch;
+    done_steps_ = state.step;
+    done_counts_ = state.counts;
+    wall_before_ = state.wall_seconds;
+    result_.history = state.history;
+    for (std::size_t i = 0; i < result_.history.size(); ++i) {
+      if (is_better(options_, result_.history[i], result_.history[result_.best])) result_.best = i;
+    }
+    schedule_.restore(state.plateau);
+    restore_weights(state, *model_.unet, step_);
+  }
+
+  bool is_at_its_end() {
+    if (epoch_ > options_.epochs) return true;
+    if (result_.history.empty() || options_.patience == 0) return false;
+    const int since_best = result_.history.back().epoch - result_.history[result_.best].epoch;
+    if (since_best < options_.patience) return false;
+    log_.note("Stopped early: no better " + options_.monitor + " for " + std::to_string(since_best) + " epochs");
+    return true;
+  }
+
+  /// On the CPU the bar tells the loss so far, and a loss that is not finite stops the run at that step; on CUDA
+  /// nothing waits for the device before the epoch's end. False when a signal stopped it, with the state saved.
+  bool train_epoch(RunRecorder& recorder) {
+    ProgressBar bar(log_, "Epoch " + std::to_string(epoch_) + "/" + std::to_string(options_.epochs), training_.count(),
+                    "steps");
+    epoch_start_ = last_save_ = Clock::now();
+    const auto first = std::int64_t{epoch_ - 1} * training_.count();
+    runner_.begin(options_.seed, static_cast<std::uint32_t>(epoch_), schedule_.rates(first, training_.count()),
+                  done_steps_, done_counts_);
+    for (int k = 0; k < done_steps_; ++k) bar.advance();
+    EpochCounts counts = done_counts_;
+    while (!runner_.done()) {
+      for (int queued = runner_.advance(); queued > 0; --queued) bar.advance();
+      const bool save_now = is_save_due(), stop = StopSignals::received() != 0 && !runner_.done();
+      if (on_cuda_ && !runner_.done() && !save_now && !stop) continue;
+      const double loss_before = counts.sum.loss_sum;
+      const std::int64_t pixels_before = counts.sum.pixels;
+      counts = runner_.counts();
+      if (counts.bad_step >= 0) stop_diverged(counts.bad_step);
+      recorder.batch(first + runner_.steps(),
+                     (counts.sum.loss_sum - loss_before) / static_cast<double>(counts.sum.pixels - pixels_before));
+      const Scores so_far = scores(counts.sum);
+      char note[64];
+      std::snprintf(note, sizeof note, "loss: %.4f - accuracy: %.4f", so_far.loss, so_far.accuracy);
+      bar.set_note(note);
+      if (save_now || stop) save(epoch_, runner_.steps(), counts);
+      if (stop) return false;
+    }
+    epoch_counts_ = counts;
+    return true;
+  }
+
+  [[nodiscard]] bool is_save_due() const {
+    if (runner_.done()) return false;
+    if (interval_.steps > 0) return runner_.steps() % interval_.steps == 0;
+    return seconds_since(last_save_) >= interval_.seconds;
+  }
+
+  [[noreturn]] void stop_diverged(std::int64_t bad_step) {
+    const std::string tensor = first_bad_gradient(step_);
+    stop_diverged("the loss in epoch " + std::to_string(epoch_) + ", step " + std::to_string(bad_step + 1) +
+                  " is not finite" + (tensor.empty() ? "" : "; the first tensor with a bad gradient is " + tensor));
+  }
+
+  [[noreturn]] void stop_diverged(const std::string& what) const {
+    const std::string kept =
+        epoch_ > 1 ? ". The checkpoints of epoch " + std::to_string(epoch_ - 1) + " and before are untouched" : "";
+    throw Error(Exit::diverged, what + "; try a smaller --lr" + kept);
+  }
+
+  /// Validation and the files of the epoch, with the averaged weights where there are any.
+  void finish_epoch(RunRecorder& recorder) {
+    const double trained_for = seconds_since(epoch_start_);
+    EpochResult r;
+    r.epoch = epoch_;
+    r.train = scores(epoch_counts_.sum);
+    r.images_per_second = static_cast<double>(train_images_) / trained_for;
+    if (options_.ema > 0) step_.adam().swap_average();
+    model_.unet->fold();
+    r.validation = scores(evaluate(context_, *model_.unet, validation_));
+    if (!std::isfinite(r.validation.loss)) {
+      stop_diverged("the validation loss in epoch " + std::to_string(epoch_) + " is not finite");
+    }
+    r.learning_rate = static_cast<double>(schedule_.rate(std::int64_t{epoch_} * training_.count() - 1));
+    schedule_.observe(r.validation.loss);
+    r.wall_seconds = wall_before_ + seconds_since(start_);
+    r.memory_mb = on_cuda_ ? static_cast<double>(context_.memory().figures().peak) * 1e-6 : peak_memory_mb();
+    result_.history.push_back(r);
+    write_epoch(r);
+    recorder.pictures(result_);
+    if (options_.ema > 0) step_.adam().swap_average();
+    log_.note(epoch_line(r, options_.epochs, seconds_since(epoch_start_)));
+    ++epoch_;
+    done_steps_ = 0;
+    done_counts_ = {};
+  }
+
+  void write_epoch(const EpochResult& r) {
+    const bool is_best = r.epoch == 1 || is_better(options_, r, result_.history[result_.best]);
+    if (is_best) result_.best = result_.history.size() - 1;
+    const Checkpoint checkpoint = make_checkpoint(model_, r.epoch, named_scores(r));
+    save_checkpoint(weights_ / "last.safetensors", checkpoint);
+    folder_.keep();
+    if (is_best) save_checkpoint(weights_ / "best.safetensors", checkpoint);
+    write_file(folder_.path() / "history.csv", history_csv(result_.history));
+    write_file(folder_.path() / "history.jsonl", history_jsonl(result_.history));
+  }
+
+  /// The state from which epoch `epoch` goes on behind `steps` steps.
+  void save(int epoch, int steps, const EpochCounts& counts) {
+    RunState state;
+    state.config = options_.config;
+    state.split = split_text_;
+    state.epoch = epoch;
+    state.step = steps;
+    state.counts = counts;
+    state.wall_seconds = wall_before_ + seconds_since(start_);
+    state.history = result_.history;
+    state.plateau = schedule_.state();
+    take_weights(state, *model_.unet, step_);
+    // The optimizer counts an epoch's steps as taken when it begins.
+    state.optimizer.steps = std::int64_t{epoch - 1} * training_.count();
+    save_state(folder_.path(), state);
+    folder_.keep();
+    last_save_ = Clock::now();
+  }
+
+  Context& context_;
+  TrainingModel& model_;
+  std::string split_text_;
+  const TrainOptions& options_;
+  OutputFolder& folder_;
+  Log& log_;
+  bool on_cuda_;
+  TrainingStep step_;
+  ResidentSet resident_;
+  Batches training_, validation_;
+  EpochRunner runner_;
+  Schedule schedule_;
+  SaveInterval interval_;
+  std::size_t train_images_;
+  std::filesystem::path weights_;
+
+  TrainingResult result_;
+  int epoch_ = 1;             // under way, or the next
+  int done_steps_ = 0;        // of it, before this process
+  EpochCounts done_counts_;   // of these
+  EpochCounts epoch_counts_;  // of the epoch just trained
+  double wall_before_ = 0;
+  Clock::time_point start_ = Clock::now(), epoch_start_ = start_, last_save_ = start_;
+};
+
 }  // namespace
 
 TrainingResult train(Context& context, TrainingModel& model, const TrainingSet& set, const Split& split,
-                     const TrainOptions& options, OutputFolder& folder, Log& log) {
-  const Clock::time_point start = Clock::now();
-  AdamSettings settings;
-  settings.learning_rate = static_cast<float>(options.learning_rate);
-  TrainingStep step(context, *model.unet, settings);
-  const Normalisation& normalisation = model.description.normalisation;
-  const ResidentSet resident(context, set.images, set.labels, set.height, set.width);
-  const bool on_cuda = context.stream().device().is_cuda();
-  const ElementType type = storage_type(options.common.precision);
-  Batches training(context, resident, split.train, options.batch_size, normalisation, type);
-  Batches validation(context, resident, split.validation, options.batch_size, normalisation, type);
-  EpochRunner runner(context, step, training, options.cuda_graph);
-  const std::filesystem::path weights = folder.make_folder("weights");
-
-  TrainingResult result;
-  for (int epoch = 1; epoch <= options.epochs; ++epoch) {
-    const Clock::time_point epoch_start = Clock::now();
-    EpochResult r;
-    r.epoch = epoch;
-    r.train = train_epoch(runner, training.count(), epoch, !on_cuda, options, log);
-    r.images_per_second = static_cast<double>(split.train.size()) / seconds_since(epoch_start);
-    model.unet->fold();
-    r.validation = scores(evaluate(context, *model.unet, validation));
-    if (!std::isfinite(r.validation.loss)) {
-      stop_diverged("the validation loss in epoch " + std::to_string(epoch), epoch);
-    }
-    r.learning_rate = static_cast<double>(step.adam().settings().learning_rate);
-    r.wall_seconds = seconds_since(start);
-    r.memory_mb = on_cuda ? static_cast<double>(context.memory().figures().peak) * 1e-6 : peak_memory_mb();
-    result.history.push_back(r);
-
-    const bool is_best = epoch == 1 || r.validation.accuracy > result.history[result.best].validation.accuracy;
-    if (is_best) result.best = result.history.size() - 1;
-    const Checkpoint checkpoint = make_checkpoint(model, epoch, named_scores(r));
-    save_checkpoint(weights / "last.safetensors", checkpoint);
-    folder.keep();
-    if (is_best) save_checkpoint(weights / "best.safetensors", checkpoint);
-    write_file(folder.path() / "history.csv", history_csv(result.history));
-    log.note(epoch_line(r, options.epochs, seconds_since(epoch_start)));
-
-    const int since_best = epoch - result.history[result.best].epoch;
-    if (options.patience > 0 && since_best >= options.patience) {
-      log.note("Stopped early: no better validation accuracy for " + std::to_string(since_best) + " epochs");
-      break;
-    }
-  }
-  return result;
+                     const TrainOptions& options, const std::optional<RunState>& state, OutputFolder& folder,
+                     Log& log) {
+  return Trainer(context, model, set, split, options, folder, log).run(set, split, state);
 }
 
 }  // namespace karyon

@@ -1,4 +1,5 @@
 // drawing_tool FOLDER: every picture that a training run makes, from made-up data, to be looked at.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -11,7 +12,6 @@
 #include "apps/drawing/model_picture.h"
 #include "apps/drawing/panels.h"
 #include "engine/files.h"
-#include "engine/random.h"
 #include "kernels/check.h"
 
 namespace karyon {
@@ -38,8 +38,7 @@ std::vector<CurvePlot> plots(int epochs, int best) {
     return std::vector<Curve>{{"training", learning_curve(epochs, start, end, noise / 4)},
                               {"validation", learning_curve(epochs, start * 0.98, end * 0.985, noise)}};
   };
-  std::vector<double> rate;
-  for (int i = 0; i < epochs; ++i) rate.push_back(0.5e-3 * (1 + std::cos(3.14159 * i / epochs)));
+  std::vector<double> rate = learning_curve(epochs, 1e-3, 1e-4, 0);
   return {{"Accuracy", "of pixels", both(0.82, 0.965, 0.002), best},
           {"Loss", "cross-entropy", both(0.62, 0.09, 0.006), best},
           {"IoU", "of nuclei", both(0.35, 0.76, 0.008), best},
@@ -61,30 +60,32 @@ void save_curves(const std::filesystem::path& folder) {
   save(folder, "results_odd", draw_curves("Gaps, constants, long names, nothing", odd));
 }
 
-/// The label moved and thinned out, as an imperfect network would find it.
+std::size_t index_of(int y, int x, int size) {
+  return static_cast<std::size_t>(y) * static_cast<std::size_t>(size) + static_cast<std::size_t>(x);
+}
+
+/// The label moved by some pixels and with a corner left out, as an imperfect network would find it.
 std::vector<std::uint8_t> imperfect(std::span<const std::uint8_t> label, int size, int shift) {
   std::vector<std::uint8_t> found(label.size());
   for (int y = shift; y < size; ++y) {
     for (int x = shift; x < size; ++x) {
-      const auto at = static_cast<std::size_t>(y * size + x);
-      found[at] = label[static_cast<std::size_t>((y - shift) * size + x - shift)];
-      if (y < size / 6 && x > size / 2) found[at] = 0;
+      const bool left_out = y < size / 6 && x > size / 2;
+      found[index_of(y, x, size)] = left_out ? 0 : label[index_of(y - shift, x - shift, size)];
     }
   }
   return found;
 }
 
+/// The label's mean over 7 x 7 pixels.
 std::vector<float> smeared(std::span<const std::uint8_t> label, int size) {
   std::vector<float> probability(label.size());
   for (int y = 0; y < size; ++y) {
     for (int x = 0; x < size; ++x) {
       float sum = 0;
-      for (int v = y - 3; v <= y + 3; ++v) {
-        for (int u = x - 3; u <= x + 3; ++u) {
-          if (v >= 0 && u >= 0 && v < size && u < size) sum += label[static_cast<std::size_t>(v * size + u)];
-        }
+      for (int v = std::max(0, y - 3); v <= std::min(size - 1, y + 3); ++v) {
+        for (int u = std::max(0, x - 3); u <= std::min(size - 1, x + 3); ++u) sum += label[index_of(v, u, size)];
       }
-      probability[static_cast<std::size_t>(y * size + x)] = 0.02F + 0.96F * sum / 49;
+      probability[index_of(y, x, size)] = 0.02F + 0.96F * sum / 49;
     }
   }
   return probability;

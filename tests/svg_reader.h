@@ -24,7 +24,7 @@ struct SvgElement {
 class SvgReader {
  public:
   explicit SvgReader(std::string_view text) : rest_(text) {
-    take("<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
+    take(R"(<?xml version="1.0" encoding="UTF-8"?>)");
     while (!failed_ && !rest_.empty()) next();
     EXPECT_TRUE(open_.empty()) << "an element is left open";
     EXPECT_FALSE(failed_) << "not well-formed at: " << rest_.substr(0, 80);

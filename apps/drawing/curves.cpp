@@ -231,7 +231,8 @@ Canvas draw_curves(const std::string& heading, const std::vector<CurvePlot>& plo
   const double label_room = label_width(canvas, plots);
   const double width = (kPageWidth - 2 * kMargin - (column_count - 1) * kColumnGap) / column_count;
   for (std::size_t i = 0; i < plots.size(); ++i) {
-    const auto row = static_cast<double>(i / columns), column = static_cast<double>(i % columns);
+    const std::size_t rows_above = i / columns;
+    const auto row = static_cast<double>(rows_above), column = static_cast<double>(i % columns);
     const Rect cell{kMargin + column * (width + kColumnGap), kHeadingHeight + row * (kPlotHeight + kRowGap), width,
                     kPlotHeight};
     PlotPainter(canvas, plots[i], cell, label_room).paint();

@@ -41,8 +41,8 @@ EpochRunner::EpochRunner(Context& context, TrainingStep& step, Batches& batches,
       steps_a_launch_(choose_steps_a_launch(batches.full_batches())),
       counts_(context, sizeof(EpochCounts)) {}
 
-void EpochRunner::begin(std::uint64_t seed, std::uint32_t epoch) {
-  batches_.begin_training(seed, epoch, step_.adam().take_rates(batches_.count()));
+void EpochRunner::begin(std::uint64_t seed, std::uint32_t epoch, std::span<const float> learning_rates) {
+  batches_.begin_training(seed, epoch, step_.adam().take_rates(learning_rates));
   reset(context_.stream(), counts_);
   next_ = 0;
 }

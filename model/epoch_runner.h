@@ -5,6 +5,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 
 #include "engine/graph.h"
 #include "kernels/step_window.h"
@@ -18,8 +19,9 @@ class EpochRunner {
   /// use_graph: on CUDA, play back; ignored on the CPU, while profiling and with KARYON_SYNC=1.
   EpochRunner(Context& context, TrainingStep& step, Batches& batches, bool use_graph);
 
-  /// Begins epoch `epoch` (from 1), whose order and flips follow from `seed`.
-  void begin(std::uint64_t seed, std::uint32_t epoch);
+  /// Begins epoch `epoch` (from 1), whose order and flips follow from `seed`; a learning rate for each of its steps
+  /// (Schedule::rates).
+  void begin(std::uint64_t seed, std::uint32_t epoch, std::span<const float> learning_rates);
   [[nodiscard]] bool done() const { return next_ == batches_.count(); }
   /// Queues the next step, or the next few; gives how many.
   int advance();

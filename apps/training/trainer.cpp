@@ -29,7 +29,8 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 /// CUDA nothing waits for the device before the epoch's end.
 Scores train_epoch(EpochRunner& runner, int steps, int epoch, bool may_wait, const TrainOptions& options, Log& log) {
   ProgressBar bar(log, "Epoch " + std::to_string(epoch) + "/" + std::to_string(options.epochs), steps, "steps");
-  runner.begin(options.seed, static_cast<std::uint32_t>(epoch));
+  runner.begin(options.seed, static_cast<std::uint32_t>(epoch),
+               std::vector<float>(static_cast<std::size_t>(steps), static_cast<float>(options.learning_rate)));
   EpochCounts counts;
   while (!runner.done()) {
     for (int queued = runner.advance(); queued > 0; --queued) bar.advance();

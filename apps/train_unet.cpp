@@ -7,12 +7,15 @@
 #include "apps/cli/precision.h"
 #include "apps/cli/program.h"
 #include "apps/cli/progress_bar.h"
+#include "apps/cli/stop_signals.h"
 #include "apps/data/problems.h"
 #include "apps/data/split.h"
 #include "apps/data/synthetic.h"
 #include "apps/training/bench.h"
 #include "apps/training/imagenet_weights.h"
 #include "apps/training/options.h"
+#include "apps/training/run_files.h"
+#include "apps/training/run_lock.h"
 #include "apps/training/setup.h"
 #include "apps/training/trainer.h"
 #include "engine/files.h"
@@ -52,6 +55,8 @@ TrainingSet load_data(const TrainOptions& options, Log& log) {
 }
 
 constexpr const char* kSplitFile = "split.json";
+constexpr const char* kConfigFile = "config.toml";
+constexpr const char* kDoneFile = "DONE";
 
 /// Where a folder's split is written; of no folder, nowhere.
 std::filesystem::path split_file(const std::filesystem::path& folder) {
@@ -112,6 +117,37 @@ void print_result(const TrainingResult& result, const std::filesystem::path& fol
             << "\n";
 }
 
+/// The state that --resume goes on from: none where the run saved nothing yet. Error no_input where there is no such
+/// run, usage where its settings were others.
+std::optional<RunState> find_state(const TrainOptions& options, Log& log) {
+  if (options.resume.empty()) return std::nullopt;
+  const std::filesystem::path folder = options.resume;
+  if (!std::filesystem::exists(folder / kConfigFile) && options.data.empty()) {
+    throw Error(Exit::no_input, "--resume " + options.resume +
+                                    ": there is no config.toml; give the run's own flags as well, and it is started");
+  }
+  std::string warning;
+  std::optional<RunState> state = load_state(folder, warning);
+  if (!warning.empty()) log.warn(warning);
+  if (!state) {
+    log.note("resume: no state was saved yet, so the run starts over");
+    return state;
+  }
+  const std::string differing = differences(state->config, options.config);
+  if (!differing.empty() && !options.resume_anyway) {
+    throw Error(Exit::usage, "--resume " + options.resume + ": the run had other settings:" + differing +
+                                 "\nGo on all the same by --resume-anyway");
+  }
+  return state;
+}
+
+/// A run that was resumed is in its folder; a new one gets its own. Its config.toml stands there first of all.
+std::unique_ptr<OutputFolder> open_folder(const TrainOptions& options) {
+  auto folder = std::make_unique<OutputFolder>(options.out, "runs/train", options.exist_ok || !options.resume.empty());
+  write_file(options.resume.empty() ? folder->preliminary(kConfigFile) : folder->path() / kConfigFile, options.config);
+  return folder;
+}
+
 Exit run(int argc, char** argv) {
   TrainOptions options = parse_train_options(argc, argv);
   Log log(options.common.verbosity());
@@ -144,19 +180,32 @@ Exit run(int argc, char** argv) {
     return Exit::done;
   }
 
-  OutputFolder folder(options.out, "runs/train", options.exist_ok);
+  const std::optional<RunState> state = find_state(options, log);
+  const std::unique_ptr<OutputFolder> owned_folder = open_folder(options);
+  OutputFolder& folder = *owned_folder;
+  const RunLock lock(folder.path());
+  std::error_code ignored;
+  std::filesystem::remove(folder.path() / kDoneFile, ignored);
+  write_file(folder.preliminary("env.json"), environment_json(argc, argv, device, options.common.threads));
+  folder.preliminary("train.log");
+  log.copy_to(folder.path() / "train.log");
   const TrainingSet set = load_data(options, log);
   const Split split = divide(set, options, split_file(folder.path()), log);
   write_file(folder.preliminary(kSplitFile), split_to_json(split, set));
   const ModelSummary summary = summarise(*model.unet, options.image_size, options.image_size);
   write_file(folder.preliminary("model.txt"), summary_text(summary));
-  const TrainingResult result = train(context, model, set, split, options, folder, log);
+  const TrainingResult result = train(context, model, set, split, options, state, folder, log);
+  if (result.interrupted) {
+    log.note("interrupted: the state is saved; go on by --resume " + folder.path().string());
+    return StopSignals::exit_code();
+  }
   const std::string memory = memory_text(context.memory().figures());
   if (device.is_cuda()) {
     log.note(memory);
   } else {
     log.detail(memory);
   }
+  write_file(folder.path() / kDoneFile, "epoch " + std::to_string(result.history.back().epoch) + "\n");
   print_result(result, folder.path());
   return Exit::done;
 }

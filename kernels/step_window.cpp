@@ -6,8 +6,9 @@
 
 namespace karyon::cpu {
 
-void next_step(Stream& /*stream*/, const std::int32_t* order, const std::uint8_t* all_flips, const float* rates,
-               int count, int stride, std::int32_t* position, std::int32_t* index, std::uint8_t* flips, float* rate) {
+void next_step(Stream& /*stream*/, const std::int32_t* order, const std::uint8_t* all_flips, const AdamRate* rates,
+               int count, int stride, std::int32_t* position, std::int32_t* index, std::uint8_t* flips,
+               AdamRate* rate) {
   KARYON_CHECK(count <= stride, "a step has no more images than a full one");
   const std::int64_t begin = std::int64_t{*position} * stride;
   std::copy_n(order + begin, count, index);

@@ -11,9 +11,9 @@ namespace {
 
 constexpr int kThreads = 128;
 
-__global__ void take_next_step(const std::int32_t* order, const std::uint8_t* all_flips, const float* rates, int count,
-                               int stride, std::int32_t* position, std::int32_t* index, std::uint8_t* flips,
-                               float* rate) {
+__global__ void take_next_step(const std::int32_t* order, const std::uint8_t* all_flips, const AdamRate* rates,
+                               int count, int stride, std::int32_t* position, std::int32_t* index, std::uint8_t* flips,
+                               AdamRate* rate) {
   const std::int32_t now = *position;
   __syncthreads();
   const std::int64_t begin = std::int64_t{now} * stride;
@@ -42,8 +42,9 @@ __global__ void add_step_counts(const XentCounts* step, EpochCounts* total) {
 
 }  // namespace
 
-void next_step(Stream& stream, const std::int32_t* order, const std::uint8_t* all_flips, const float* rates, int count,
-               int stride, std::int32_t* position, std::int32_t* index, std::uint8_t* flips, float* rate) {
+void next_step(Stream& stream, const std::int32_t* order, const std::uint8_t* all_flips, const AdamRate* rates,
+               int count, int stride, std::int32_t* position, std::int32_t* index, std::uint8_t* flips,
+               AdamRate* rate) {
   KARYON_CHECK(count <= stride, "a step has no more images than a full one");
   LAUNCH(take_next_step, 1, kThreads, stream, order, all_flips, rates, count, stride, position, index, flips, rate);
 }

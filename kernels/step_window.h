@@ -6,6 +6,7 @@
 // Layouts: dense, all of it in the stream's device memory. Aliasing: none allowed. No backward: inputs.
 #pragma once
 
+#include "kernels/adam.h"
 #include "kernels/softmax_xent.h"
 
 namespace karyon {
@@ -19,8 +20,8 @@ struct EpochCounts {
 
 /// count <= stride: images in the step and in a full one.
 KERNEL(next_step,
-       (Stream & stream, const std::int32_t* order, const std::uint8_t* all_flips, const float* rates, int count,
-        int stride, std::int32_t* position, std::int32_t* index, std::uint8_t* flips, float* rate))
+       (Stream & stream, const std::int32_t* order, const std::uint8_t* all_flips, const AdamRate* rates, int count,
+        int stride, std::int32_t* position, std::int32_t* index, std::uint8_t* flips, AdamRate* rate))
 KERNEL(count_step, (Stream & stream, const XentCounts* step, EpochCounts* total))
 
 }  // namespace karyon

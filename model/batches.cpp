@@ -28,23 +28,26 @@ Batches::Batches(Context& context, const ResidentSet& set, std::span<const std::
       labels_(context, static_cast<std::size_t>(batch_size_) * pixels(set)),
       epoch_order_(context, order_.size() * sizeof(std::int32_t)),
       epoch_flips_(context, order_.size()),
-      epoch_rates_(Tensor::zeros(context, {count()})),
+      epoch_rates_(context, static_cast<std::size_t>(count()) * sizeof(AdamRate)),
       position_(context, sizeof(std::int32_t)),
       index_(context, static_cast<std::size_t>(batch_size_) * sizeof(std::int32_t)),
       flips_(context, static_cast<std::size_t>(batch_size_)),
-      rate_(Tensor::zeros(context, {1})) {}
+      rate_(context, sizeof(AdamRate)) {
+  // In order nobody asks for rates, but they are read all the same.
+  clear(context.stream(), epoch_rates_.as<void>(), static_cast<std::size_t>(count()) * sizeof(AdamRate));
+}
 
 void Batches::begin(std::span<const std::int32_t> order, std::span<const std::uint8_t> flips,
-                    std::span<const float> rates, std::int32_t first) {
+                    std::span<const AdamRate> rates, std::int32_t first) {
   const Stream& stream = context_.stream();
   upload(stream, epoch_order_.as<void>(), order.data(), order.size_bytes());
   upload(stream, epoch_flips_.as<void>(), flips.data(), flips.size_bytes());
-  if (!rates.empty()) epoch_rates_.assign(rates);
+  if (!rates.empty()) upload(stream, epoch_rates_.as<void>(), rates.data(), rates.size_bytes());
   upload(stream, position_.as<void>(), &first, sizeof first);
 }
 
-void Batches::begin_training(std::uint64_t seed, std::uint32_t epoch, std::span<const float> rates, int first) {
-  KARYON_CHECK(static_cast<int>(rates.size()) == count(), "a step size for every batch");
+void Batches::begin_training(std::uint64_t seed, std::uint32_t epoch, std::span<const AdamRate> rates, int first) {
+  KARYON_CHECK(static_cast<int>(rates.size()) == count(), "a rate for every batch");
   const auto permutation =
       RandomStream(seed, Purpose::shuffle, epoch).permutation(static_cast<std::int32_t>(order_.size()));
   std::vector<std::int32_t> order(order_.size());
@@ -67,15 +70,16 @@ Batches::Batch Batches::next(int images) {
   auto* index = index_.as<std::int32_t>();
   auto* flips = flips_.as<std::uint8_t>();
   auto* labels = labels_.as<std::uint8_t>();
-  ON_DEVICE(next_step, stream, epoch_order_.as<std::int32_t>(), epoch_flips_.as<std::uint8_t>(), epoch_rates_.data(),
-            images, batch_size_, position_.as<std::int32_t>(), index, flips, rate_.data());
+  ON_DEVICE(next_step, stream, epoch_order_.as<std::int32_t>(), epoch_flips_.as<std::uint8_t>(),
+            epoch_rates_.as<AdamRate>(), images, batch_size_, position_.as<std::int32_t>(), index, flips,
+            rate_.as<AdamRate>());
   const Tensor x = full_.slice(0, {images, set_.height(), set_.width(), 3});
   with_type(x.type(), [&]<class T>() {
     ON_DEVICE_AS((T), augment_images, stream, set_.images(), index, flips, normalisation_, x.view<T>());
   });
   x.mark_changed();
   ON_DEVICE(augment_labels, stream, set_.labels(), index, flips, images, set_.height(), set_.width(), labels);
-  return {x, labels, rate_.data()};
+  return {x, labels, rate_.as<AdamRate>()};
 }
 
 }  // namespace karyon

@@ -1,5 +1,5 @@
 // Batches out of the resident data set: shuffled and flipped for training, in order for validation.
-// Invariant: what epoch e sees is a function of (seed, e) and the indices alone. An epoch's order, flips and step sizes
+// Invariant: what epoch e sees is a function of (seed, e) and the indices alone. An epoch's order, flips and rates
 // lie in device memory, and so does the position in them: making a batch is the same work each time, with nothing from
 // the host, and can be captured.
 #pragma once
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/tensor.h"
+#include "kernels/adam.h"
 #include "kernels/augment.h"
 #include "model/resident_set.h"
 
@@ -22,8 +23,8 @@ class Batches {
           const Normalisation& normalisation, ElementType type);
 
   /// Begins an epoch of training: a new order and new flips (left-right and up-down, each with probability 1/2, for
-  /// each image); rates: Adam's step sizes, one a batch. Batch `first` is the next: an epoch can be taken up anywhere.
-  void begin_training(std::uint64_t seed, std::uint32_t epoch, std::span<const float> rates, int first = 0);
+  /// each image); rates: Adam::take_rates, one a batch. Batch `first` is the next: an epoch can be taken up anywhere.
+  void begin_training(std::uint64_t seed, std::uint32_t epoch, std::span<const AdamRate> rates, int first = 0);
   /// Begins with the first batch: the indices' own order, no flips.
   void begin_in_order();
 
@@ -37,13 +38,13 @@ class Batches {
   struct Batch {
     Tensor x;                    // NHWC
     const std::uint8_t* labels;  // NHW
-    const float* rate;           // the step size
+    const AdamRate* rate;        // of the update
   };
   /// Queues the making of the next batch, which has `images` images. It stays until the next call.
   Batch next(int images);
 
  private:
-  void begin(std::span<const std::int32_t> order, std::span<const std::uint8_t> flips, std::span<const float> rates,
+  void begin(std::span<const std::int32_t> order, std::span<const std::uint8_t> flips, std::span<const AdamRate> rates,
              std::int32_t first);
 
   Context& context_;
@@ -53,10 +54,9 @@ class Batches {
   Normalisation normalisation_;
   Tensor full_;  // for a whole batch; a smaller one is a part of it
   Buffer labels_;
-  Buffer epoch_order_, epoch_flips_;  // of all images
-  Tensor epoch_rates_;                // of all batches
-  Buffer position_, index_, flips_;   // of the next batch
-  Tensor rate_;
+  Buffer epoch_order_, epoch_flips_;        // of all images
+  Buffer epoch_rates_;                      // of all batches
+  Buffer position_, index_, flips_, rate_;  // of the next batch
 };
 
 }  // namespace karyon

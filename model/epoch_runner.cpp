@@ -40,8 +40,9 @@ EpochRunner::EpochRunner(Context& context, TrainingStep& step, Batches& batches,
       steps_a_launch_(choose_steps_a_launch(batches.full_batches())),
       counts_(context, sizeof(EpochCounts)) {}
 
-void EpochRunner::begin(std::uint64_t seed, std::uint32_t epoch, int steps, const EpochCounts& counts) {
-  batches_.begin_training(seed, epoch, step_.adam().take_rates(batches_.count()), steps);
+void EpochRunner::begin(std::uint64_t seed, std::uint32_t epoch, std::span<const float> learning_rates, int steps,
+                        const EpochCounts& counts) {
+  batches_.begin_training(seed, epoch, step_.adam().take_rates(learning_rates), steps);
   set(context_.stream(), counts_, counts);
   next_ = steps;
 }

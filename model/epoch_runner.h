@@ -5,6 +5,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 
 #include "engine/graph.h"
 #include "kernels/step_window.h"
@@ -18,12 +19,14 @@ class EpochRunner {
   /// use_graph: on CUDA, play back; ignored on the CPU, while profiling and with KARYON_SYNC=1.
   EpochRunner(Context& context, TrainingStep& step, Batches& batches, bool use_graph);
 
-  /// Begins epoch `epoch` (from 1), whose order and flips follow from `seed`; or goes on with it behind `steps` steps,
-  /// which had counted `counts`. The optimizer must stand where it stood when the epoch began.
-  void begin(std::uint64_t seed, std::uint32_t epoch, int steps = 0, const EpochCounts& counts = {});
+  /// Begins epoch `epoch` (from 1), whose order and flips follow from `seed`, with a learning rate for each of its
+  /// steps (Schedule::rates); or goes on with it behind `steps` steps, which had counted `counts`. The optimizer must
+  /// stand where it stood when the epoch began.
+  void begin(std::uint64_t seed, std::uint32_t epoch, std::span<const float> learning_rates, int steps = 0,
+             const EpochCounts& counts = {});
+  [[nodiscard]] bool done() const { return next_ == batches_.count(); }
   /// How many of the epoch's steps were queued.
   [[nodiscard]] int steps() const { return next_; }
-  [[nodiscard]] bool done() const { return next_ == batches_.count(); }
   /// Queues the next step, or the next few; gives how many.
   int advance();
   /// What the steps of this epoch have counted so far. Waits for them.

@@ -1,5 +1,7 @@
 #include "model/training_step.h"
 
+#include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "kernels/copy.h"
@@ -23,6 +25,15 @@ std::vector<Tensor*> values(const std::vector<NamedParameter>& parameters) {
   return result;
 }
 
+std::vector<ParameterTraits> traits(const std::vector<NamedParameter>& parameters) {
+  std::vector<ParameterTraits> result;
+  result.reserve(parameters.size());
+  for (const NamedParameter& p : parameters) {
+    result.push_back({p.path.ends_with("/kernel"), p.path.starts_with("encoder/")});
+  }
+  return result;
+}
+
 }  // namespace
 
 TrainingStep::TrainingStep(Context& context, UNet& unet, AdamSettings settings)
@@ -30,7 +41,7 @@ TrainingStep::TrainingStep(Context& context, UNet& unet, AdamSettings settings)
       unet_(unet),
       trained_(trained_parameters(unet)),
       block_(context, values(trained_)),
-      adam_(context, block_, settings),
+      adam_(context, block_, settings, traits(trained_)),
       tape_(context),
       counts_(context, sizeof(XentCounts)) {
   for (std::size_t i = 0; i < trained_.size(); ++i) tape_.watch(trained_[i].parameter->value, block_.gradient(i));
@@ -52,6 +63,16 @@ XentCounts TrainingStep::compute_gradients(const Tensor& x, const std::uint8_t* 
 
 void TrainingStep::mark_changed() {
   for (const NamedParameter& p : unet_.parameters()) p.parameter->value.mark_changed();
+}
+
+std::string first_bad_gradient(const TrainingStep& step) {
+  const std::vector<float> all = step.gradients().to_vector();
+  for (std::size_t i = 0; i < step.trained().size(); ++i) {
+    const auto first = all.begin() + step.begin(i);
+    const bool finite = std::all_of(first, first + step.gradient(i).size(), [](float g) { return std::isfinite(g); });
+    if (!finite) return step.trained()[i].path;
+  }
+  return {};
 }
 
 }  // namespace karyon

@@ -1,7 +1,7 @@
 // One optimizer step of the U-Net.
 // Invariant: after construction the trained parameters are slices of one flat block; a step is forward, loss, backward
-// and one Adam kernel, and from the second step of a batch size on it allocates nothing. What is queued waits for
-// nothing; x, labels, counts and step sizes lie in device memory.
+// and the optimizer's kernels, and from the second step of a batch size on it allocates nothing. What is queued waits
+// for nothing; x, labels, counts and rates lie in device memory.
 #pragma once
 
 #include "engine/optimizer.h"
@@ -11,14 +11,16 @@ namespace karyon {
 
 class TrainingStep {
  public:
-  /// Trains every parameter of `unet` that is not frozen.
+  /// Trains every parameter of `unet` that is not frozen. Weight decay is of kernels alone: batch norm undoes what is
+  /// done to the size of a kernel in front of it, while its own gamma and beta, and biases, are few and have to be
+  /// free.
   TrainingStep(Context& context, UNet& unet, AdamSettings settings);
 
   /// Queues forward and backward of a batch: x NHWC normalised, labels uint8 NHW. Leaves the gradients in their block,
   /// what was counted in counts(), and the training-mode logits in `logits` unless null.
   void queue_gradients(const Tensor& x, const std::uint8_t* labels, Tensor* logits = nullptr);
-  /// Queues the Adam update from the gradients with the step size at `rate` (Adam::take_rates).
-  void queue_update(const float* rate) { adam_.step(rate); }
+  /// Queues the Adam update from the gradients with the rate that lies at `rate` (Adam::take_rates).
+  void queue_update(const AdamRate* rate) { adam_.step(rate); }
   [[nodiscard]] const XentCounts* counts() const { return counts_.as<XentCounts>(); }
 
   /// The same step by step: waits, and gives the counts.
@@ -29,6 +31,9 @@ class TrainingStep {
   /// Trained parameters and the gradient of each.
   [[nodiscard]] const std::vector<NamedParameter>& trained() const { return trained_; }
   [[nodiscard]] const Tensor& gradient(std::size_t i) const { return block_.gradient(i); }
+  [[nodiscard]] const Tensor& gradients() const { return block_.gradients(); }
+  /// Where the i-th gradient begins in gradients().
+  [[nodiscard]] std::int64_t begin(std::size_t i) const { return block_.begin(i); }
   /// To be called when a graph has run steps: every parameter and statistic may have changed.
   void mark_changed();
 
@@ -41,5 +46,9 @@ class TrainingStep {
   Tape tape_;
   Buffer counts_;
 };
+
+/// The path of the first parameter, in network order, whose gradient is not finite; empty when all are. To be asked
+/// once a loss or norm was found not finite, before the next step: from there it is everywhere. Waits.
+std::string first_bad_gradient(const TrainingStep& step);
 
 }  // namespace karyon

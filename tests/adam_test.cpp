@@ -20,7 +20,15 @@ struct AdamCase {
   AdamSettings settings = {};
   std::int64_t first_step = 1;
   Slice block = {};  // of w, m, v and the gradients: 16-byte aligned or not
+  float factor = 1;  // on the gradients; 1: none is given
+  bool lines = false;
 };
+
+/// Lines of four kinds: as without any; the encoder's; neither decays; decay alone, which the engine never asks for.
+LineFactors line_factors(std::int64_t line) {
+  constexpr LineFactors kinds[] = {{1, 1}, {0.125F, 0.125F}, {0.125F, 0}, {0, 1}};
+  return kinds[line % 7 % 4];
+}
 
 struct Course {
   std::vector<Array> gradients;  // one a step
@@ -51,9 +59,11 @@ std::shared_ptr<const Course> course(const AdamCase& c) {
       const double size = i % 7 == 6 ? 0 : std::pow(10.0, static_cast<double>(i % 13) - 10);
       g.values[i] = static_cast<double>(static_cast<float>(g.values[i] * size));
       const double before = result->end[i].w;
-      reference::adam_step(g.values[i], c.settings, c.first_step + step, result->end[i]);
-      result->m_scale[i] += std::abs(g.values[i]);
-      result->v_scale[i] += g.values[i] * g.values[i];
+      const LineFactors line = c.lines ? line_factors(static_cast<std::int64_t>(i) / kAdamLine) : LineFactors{};
+      const auto factor = static_cast<double>(c.factor);
+      reference::adam_step(g.values[i], c.settings, c.first_step + step, result->end[i], factor, line);
+      result->m_scale[i] += std::abs(factor * g.values[i]);
+      result->v_scale[i] += factor * factor * g.values[i] * g.values[i];
       const reference::AdamState& now = result->end[i];
       const double cancellation = now.m == 0 ? 1 : result->m_scale[i] / std::abs(now.m);
       result->update_scale[i] += std::abs(now.w - before) * cancellation;
@@ -66,10 +76,24 @@ std::shared_ptr<const Course> course(const AdamCase& c) {
 OpCase adam(const AdamCase& c) {
   const auto path = course(c);
   std::vector<Argument> arguments;
-  arguments.reserve(2 * kSteps + 3);
+  arguments.reserve(2 * kSteps + 5);
+  if (c.factor != 1) {
+    Array factor({1, 1, 1, 1});
+    factor.values[0] = static_cast<double>(c.factor);
+    arguments.push_back(input("factor", factor));
+  }
+  if (c.lines) {
+    arguments.push_back(
+        input("lines", reference::build({1, 1, (c.count + kAdamLine - 1) / kAdamLine, 2}, [](int, int, int i, int k) {
+                const LineFactors line = line_factors(i);
+                return static_cast<double>(k == 0 ? line.rate : line.decay);
+              })));
+  }
   for (int step = 0; step < kSteps; ++step) {
-    Array rate({1, 1, 1, 1});
-    rate.values[0] = static_cast<double>(adam_rate(c.settings, c.first_step + step));
+    Array rate({1, 1, 1, 3});
+    const AdamRate rates = adam_rate(c.settings, c.settings.learning_rate, c.first_step + step);
+    rate.values = {static_cast<double>(rates.step_size), static_cast<double>(rates.decay),
+                   static_cast<double>(rates.keep_average)};
     arguments.push_back(input("rate" + std::to_string(step), rate));
     arguments.push_back(input("g" + std::to_string(step), path->gradients[static_cast<std::size_t>(step)], c.block));
   }
@@ -100,7 +124,8 @@ OpCase adam(const AdamCase& c) {
           .run = [c](Stream& stream, Arguments& a) {
             for (int step = 0; step < kSteps; ++step) {
               ON_DEVICE(adam_step, stream, std::int64_t{c.count}, a.data("g" + std::to_string(step)), c.settings,
-                        a.data("rate" + std::to_string(step)), a.data("w"), a.data("m"), a.data("v"));
+                        reinterpret_cast<const AdamRate*>(a.data("rate" + std::to_string(step))), a.data("factor"),
+                        reinterpret_cast<const LineFactors*>(a.data("lines")), a.data("w"), a.data("m"), a.data("v"));
             }
           }};
 }
@@ -132,6 +157,41 @@ TEST(Adam, FiveSteps) {
                                                  {.count = 4098, .block = {1, 0}}}) {
     EXPECT_EQ(faults(adam(c)), "");
   }
+}
+
+TEST(Adam, FiveStepsWithDecayAClippedGradientAndFactorsOfTheLines) {
+  AdamSettings settings;
+  settings.learning_rate = 0.05F;
+  settings.weight_decay = 0.25F;
+  for (const AdamCase& c :
+       std::vector<AdamCase>{{.count = 16, .settings = settings, .lines = true},
+                             {.count = 257, .settings = settings, .factor = 0.01F},
+                             {.count = 10007, .settings = settings, .factor = 0.375F, .lines = true},
+                             {.count = 4098, .settings = settings, .block = {1, 0}, .lines = true}}) {
+    EXPECT_EQ(faults(adam(c)), "");
+  }
+}
+
+// Keras's AdamW decays by learning_rate * weight_decay before the update, without bias correction.
+TEST(AdamReference, DecayKnowsNoBiasCorrection) {
+  AdamSettings settings;
+  settings.weight_decay = 0.5F;
+  reference::AdamState state{.w = 2};
+  reference::adam_step(0, settings, 1, state, 1, {1, 1});
+  EXPECT_NEAR(state.w, 2 - 1e-3 * 0.5 * 2, 1e-9);
+}
+
+TEST(AdamRate, BelongsToTheStepAndItsLearningRate) {
+  AdamSettings settings;
+  settings.weight_decay = 0.25F;
+  settings.average_decay = 0.75F;
+  const AdamRate first = adam_rate(settings, 0.5F, 1), tenth = adam_rate(settings, 0.5F, 10);
+  EXPECT_NEAR(first.step_size, 0.5 * std::sqrt(1e-3) / 0.1, 1e-5);
+  EXPECT_NEAR(tenth.step_size, 0.5 * std::sqrt(1 - std::pow(0.999, 10)) / (1 - std::pow(0.9, 10)), 1e-5);
+  EXPECT_EQ(first.decay, 0.125F);
+  EXPECT_EQ(tenth.decay, 0.125F);
+  EXPECT_EQ(first.keep_average, 0.0F) << "the average begins as the first weights";
+  EXPECT_EQ(tenth.keep_average, 0.75F);
 }
 
 }  // namespace

@@ -73,7 +73,7 @@ Outcome train(const Run& run) {
   EpochRunner runner(context, step, training, run.graph);
   Outcome outcome;
   for (int epoch = 1; epoch <= run.epochs; ++epoch) {
-    runner.begin(3, static_cast<std::uint32_t>(epoch));
+    runner.begin(3, static_cast<std::uint32_t>(epoch), std::vector<float>(5, 1e-3F));
     while (!runner.done()) runner.advance();
     const EpochCounts counts = runner.counts();
     EXPECT_EQ(counts.steps, 5);

@@ -333,9 +333,10 @@ void float_rows(Bench& bench) {
   }
   const Shape flat{static_cast<int>(parameters)};
   bench.row<float>("adam, decoder", {7 * count(flat) * sizeof(float)}, [&] {
-    return [=, &stream, g = random.make(flat), rate = random.positive({1}), w = random.make(flat),
+    return [=, &stream, g = random.make(flat), rate = random.positive({3}), w = random.make(flat),
             m = random.make(flat), v = random.positive(flat)] {
-      ON_DEVICE(adam_step, stream, parameters, g.data(), AdamSettings(), rate.data(), w.data(), m.data(), v.data());
+      ON_DEVICE(adam_step, stream, parameters, g.data(), AdamSettings(), reinterpret_cast<const AdamRate*>(rate.data()),
+                nullptr, nullptr, w.data(), m.data(), v.data());
     };
   });
 }

@@ -30,7 +30,7 @@ OpCase window(const WindowCase& c) {
   const int stored = (c.first + c.steps - 1) * c.stride + c.count;
   const Array order = vector_of(stored, [&](int) { return random.below(1U << 30); });
   const Array flips = vector_of(stored, [&](int) { return random.below(4); });
-  const Array rates = random_array({1, 1, 1, c.first + c.steps}, random);
+  const Array rates = random_array({1, 1, c.first + c.steps, 3}, random);  // an AdamRate each
   const auto images = [c](int step) { return step == c.steps - 1 ? c.count : c.stride; };
   std::vector<Argument> arguments{input("order", order, {}, Element::i32), input("all_flips", flips, {}, Element::u8),
                                   input("rates", rates)};
@@ -48,8 +48,9 @@ OpCase window(const WindowCase& c) {
                                  return flips.at(at * c.stride + static_cast<int>(i));
                                }),
                                {}, Element::u8));
-    arguments.push_back(
-        output("rate" + number, {1, 1, 1, 1}, exactly([rates, at](std::int64_t) { return rates.at(at); })));
+    arguments.push_back(output("rate" + number, {1, 1, 1, 3}, exactly([rates, at](std::int64_t i) {
+                                 return rates.at(3 * at + static_cast<int>(i));
+                               })));
   }
   return {.name = "window of " + std::to_string(c.count) + " from step " + std::to_string(c.first),
           .arguments = std::move(arguments),
@@ -57,9 +58,9 @@ OpCase window(const WindowCase& c) {
             for (int step = 0; step < c.steps; ++step) {
               const std::string number = std::to_string(step);
               ON_DEVICE(next_step, stream, a.data<std::int32_t>("order"), a.data<std::uint8_t>("all_flips"),
-                        a.data("rates"), images(step), c.stride, a.data<std::int32_t>("position"),
-                        a.data<std::int32_t>("index" + number), a.data<std::uint8_t>("flips" + number),
-                        a.data("rate" + number));
+                        reinterpret_cast<const AdamRate*>(a.data("rates")), images(step), c.stride,
+                        a.data<std::int32_t>("position"), a.data<std::int32_t>("index" + number),
+                        a.data<std::uint8_t>("flips" + number), reinterpret_cast<AdamRate*>(a.data("rate" + number)));
             }
           }};
 }

@@ -39,12 +39,13 @@ std::string bench_training(Context& context, TrainingModel& model, const TrainOp
   Batches batches(context, resident, images, options.batch_size, model.description.normalisation,
                   storage_type(options.common.precision));
   EpochRunner runner(context, step, batches, options.cuda_graph);
+  const std::vector<float> rates(static_cast<std::size_t>(steps), settings.learning_rate);
   std::vector<double> seconds;
   const int samples = kWarmUpSamples + (options.bench_steps + steps - 1) / steps;
   for (int k = 0; k < samples; ++k) {
     if (k == kWarmUpSamples) context.profile().clear();
     const auto start = std::chrono::steady_clock::now();
-    runner.begin(options.seed, static_cast<std::uint32_t>(k));
+    runner.begin(options.seed, static_cast<std::uint32_t>(k), rates);
     while (!runner.done()) runner.advance();
     context.stream().synchronize();
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;

@@ -26,8 +26,8 @@ auto one_of(std::vector<std::string> words) {
 /// Of --checkpoint-every; "" for none.
 std::string interval_fault(const std::string& word) {
   const bool minutes = word.ends_with('m');
-  const std::optional<double> number =
-      minutes ? parse_number<double>(std::string_view(word).substr(0, word.size() - 1)) : parse_number<int>(word);
+  std::optional<double> number = parse_number<int>(word);
+  if (minutes) number = parse_number<double>(std::string_view(word).substr(0, word.size() - 1));
   const bool fits = number && *number >= (minutes ? 0.01 : 1.0) && *number <= 1e9;
   return fits ? "" : "'" + word + "' is neither a number of steps (100) nor of minutes (5m)";
 }

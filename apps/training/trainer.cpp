@@ -57,7 +57,7 @@ class Trainer {
   TrainingResult run(const TrainingSet& set, const Split& split, const std::optional<RunState>& state) {
     if (state) restore(*state);
     const StopSignals signals;
-    RunRecorder recorder(context_, model_, resident_, set, split, options_, folder_,
+    RunRecorder recorder(context_, model_, resident_, set, split, options_, folder_, log_,
                          {.epoch = epoch_, .batch = std::int64_t{epoch_ - 1} * training_.count() + done_steps_ + 1});
     bool stop = is_at_its_end();
     while (!stop) {
@@ -67,14 +67,13 @@ class Trainer {
       }
       finish_epoch(recorder);
       stop = is_at_its_end();
-      recorder.epoch(result_, stop);
       save(epoch_, 0, {});
       if (StopSignals::received() != 0 && !stop) {
         result_.interrupted = true;
         return std::move(result_);
       }
     }
-    recorder.finish(result_, weights_ / "best.safetensors");
+    recorder.finish(result_);
     return std::move(result_);
   }
 
@@ -170,7 +169,7 @@ class Trainer {
     r.memory_mb = on_cuda_ ? static_cast<double>(context_.memory().figures().peak) * 1e-6 : peak_memory_mb();
     result_.history.push_back(r);
     write_epoch(r);
-    recorder.pictures(result_);
+    recorder.epoch(result_);
     if (options_.ema > 0) step_.adam().swap_average();
     log_.note(epoch_line(r, options_.epochs, seconds_since(epoch_start_)));
     ++epoch_;

@@ -5,23 +5,16 @@
 #pragma once
 
 #include <optional>
-#include <vector>
 
 #include "apps/cli/log.h"
 #include "apps/cli/output_folder.h"
 #include "apps/data/split.h"
-#include "apps/training/history.h"
 #include "apps/training/options.h"
 #include "apps/training/run_state.h"
 #include "apps/training/setup.h"
+#include "apps/training/training_result.h"
 
 namespace karyon {
-
-struct TrainingResult {
-  std::vector<EpochResult> history;
-  std::size_t best = 0;      // index into history: the best of options.monitor, the first of equals
-  bool interrupted = false;  // by a signal: the state is saved, the run is not at its end
-};
 
 /// Trains `model` on the split of `set` and writes into `folder`, which is kept from the first checkpoint on; goes on
 /// from `state` where there is one. Error diverged when the loss or a weight is not finite, naming the first tensor

@@ -24,7 +24,7 @@ struct Trainer : ::testing::Test {
   }
   TrainingResult run() {
     OutputFolder folder((dir / "run").string(), "", true);
-    return train(context, model, set, split, options, folder, log);
+    return train(context, model, set, split, options, std::nullopt, folder, log);
   }
 
   TempDir dir;

@@ -67,7 +67,8 @@ std::string differences(const std::string& saved_config, const std::string& pres
                                        "threads",    "sample-epochs",    "minimal",         "histograms",
                                        "cuda-graph", "checkpoint-every", "allow-duplicates"};
   std::map<std::string, std::string> saved = settings_of(saved_config), present = settings_of(present_config);
-  const bool schedule_counts_epochs = saved["schedule"] == "\"cosine\"" || saved["schedule"] == "\"one-cycle\"";
+  const bool schedule_counts_epochs =
+      saved["schedule"].find("cosine") != std::string::npos || saved["schedule"].find("one-cycle") != std::string::npos;
   std::set<std::string> names;
   for (const auto& [name, value] : saved) names.insert(name);
   for (const auto& [name, value] : present) names.insert(name);

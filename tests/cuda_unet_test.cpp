@@ -181,7 +181,7 @@ TEST_F(CudaUNet, AGraphPlaysBackTheSameBits) {
 }
 
 TEST_F(CudaUNet, AGraphPlaysBackAllThatTheOptimizerIsTold) {
-  Run run{.device = kCuda, .graph = false, .epochs = 3, .rates = {1e-3F, 2e-3F, 5e-4F, 3e-3F, 1e-4F}};
+  karyon::Run run{.device = kCuda, .graph = false, .epochs = 3, .rates = {1e-3F, 2e-3F, 5e-4F, 3e-3F, 1e-4F}};
   run.adam.weight_decay = 0.1F;
   run.adam.clip_norm = 0.01F;
   run.adam.average_decay = 0.5F;

@@ -197,6 +197,11 @@ TEST(Optimizer, TheEncoderTakesSmallerSteps) {
     EXPECT_NEAR(network.values[0].to_vector()[0], -0.25e-3F, 1e-9F);
     EXPECT_NEAR(network.values[1].to_vector()[0], -1e-3F, 1e-8F);
     EXPECT_NEAR(network.values[2].to_vector()[6], -1e-3F, 1e-8F);
+    const OptimizerState state = network.adam->state();
+    EXPECT_EQ(state.arrays[1].first, "m");
+    EXPECT_NEAR(state.arrays[1].second[0], 0.1F, 1e-6F);
+    EXPECT_EQ(state.arrays[2].first, "v");
+    EXPECT_NEAR(state.arrays[2].second[0], 1e-3F, 1e-6F);
   }
 }
 

@@ -47,6 +47,7 @@ struct ParameterTraits {
 
 /// All that the next step depends on beside the gradients; equal states go on to equal bits.
 struct OptimizerState {
+  /// Rates taken. An epoch's are taken when it begins: one left early has taken more than it ran.
   std::int64_t steps = 0;
   /// Flat blocks as in Adam: "values", "m", "v" and, where one is kept, "average".
   std::vector<std::pair<std::string, std::vector<float>>> arrays;
@@ -63,7 +64,7 @@ class Adam {
   std::vector<AdamRate> take_rates(std::span<const float> learning_rates);
   /// An update, queued, with the rate that lies at `rate` in device memory when it runs.
   void step(const AdamRate* rate);
-  /// Updates taken so far.
+  /// Updates whose rates were taken so far.
   [[nodiscard]] std::int64_t steps() const { return step_; }
   AdamSettings& settings() { return settings_; }
 

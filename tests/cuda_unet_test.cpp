@@ -24,6 +24,8 @@ struct Run {
   bool graph = true;
   ElementType type = ElementType::f32;
   int epochs = 1;
+  AdamSettings adam = {};
+  std::vector<float> rates = std::vector<float>(5, 1e-3F);  // of an epoch's steps
 };
 
 struct Outcome {
@@ -31,6 +33,7 @@ struct Outcome {
   std::vector<XentCounts> validation;          // an epoch
   std::vector<std::vector<float>> parameters;  // at the end, buffers too
   std::vector<float> logits;                   // of inference at the end
+  OptimizerState optimizer;                    // at the end
   bool finite = true;
 };
 
@@ -64,7 +67,7 @@ Outcome train(const Run& run) {
   UNet unet(context, small_options());
   unet.initialize(7);
   unet.encoder().set_frozen(run.frozen);
-  TrainingStep step(context, unet, {});
+  TrainingStep step(context, unet, run.adam);
   const Bytes bytes = pictures();
   const ResidentSet set(context, bytes.images, bytes.labels, kSide, kSide);
   const std::vector<std::int32_t> trained{0, 1, 2, 3, 4, 5, 6, 7, 8}, validated{9, 3, 1};
@@ -73,7 +76,7 @@ Outcome train(const Run& run) {
   EpochRunner runner(context, step, training, run.graph);
   Outcome outcome;
   for (int epoch = 1; epoch <= run.epochs; ++epoch) {
-    runner.begin(3, static_cast<std::uint32_t>(epoch), std::vector<float>(5, 1e-3F));
+    runner.begin(3, static_cast<std::uint32_t>(epoch), run.rates);
     while (!runner.done()) runner.advance();
     const EpochCounts counts = runner.counts();
     EXPECT_EQ(counts.steps, 5);
@@ -83,6 +86,7 @@ Outcome train(const Run& run) {
     outcome.validation.push_back(evaluate(context, unet, validation));
   }
   for (const NamedParameter& p : unet.parameters()) outcome.parameters.push_back(p.parameter->value.to_vector());
+  outcome.optimizer = step.adam().state();
   validation.begin_in_order();
   outcome.logits = unet.infer(validation.next(kBatch).x).to_vector();
   return outcome;
@@ -174,6 +178,20 @@ TEST_F(CudaUNet, AGraphPlaysBackTheSameBits) {
   EXPECT_EQ(queued.parameters, played.parameters);
   EXPECT_EQ(queued.logits, played.logits);
   EXPECT_LT(played.losses[2], played.losses[0]) << "it learns";
+}
+
+TEST_F(CudaUNet, AGraphPlaysBackAllThatTheOptimizerIsTold) {
+  karyon::Run run{.device = kCuda, .graph = false, .epochs = 2, .rates = {1e-3F, 2e-3F, 5e-4F, 3e-3F, 1e-4F}};
+  run.adam.weight_decay = 0.1F;
+  run.adam.clip_norm = 0.01F;
+  run.adam.average_decay = 0.5F;
+  const Outcome queued = train(run);
+  run.graph = true;
+  const Outcome played = train(run);
+  EXPECT_EQ(queued.losses, played.losses);
+  EXPECT_EQ(queued.parameters, played.parameters);
+  EXPECT_EQ(queued.optimizer.arrays, played.optimizer.arrays);
+  EXPECT_EQ(played.optimizer.steps, 10);
 }
 
 TEST_F(CudaUNet, MixedPrecisionFollowsFloat32) {

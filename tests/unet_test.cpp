@@ -88,6 +88,45 @@ TEST(UNet, GradientIsTheSlopeOfTheLoss) {
   EXPECT_GT(checked, 10);
 }
 
+TEST(UNet, NamesTheFirstBadGradient) {
+  Context context({}, 2);
+  UNet unet(context, small_options());
+  unet.initialize(3);
+  TrainingStep step(context, unet, {});
+  const Tensor x = random_images(context, 3);
+  const auto labels = labels_of(x);
+  step.compute_gradients(x, labels.data());
+  EXPECT_EQ(first_bad_gradient(step), "");
+  for (const std::size_t i : {std::size_t{9}, std::size_t{4}}) {
+    const Tensor& gradient = step.gradient(i);
+    std::vector<float> values = gradient.to_vector();
+    values.back() = i == 9 ? std::nanf("") : HUGE_VALF;
+    gradient.assign(values);
+    EXPECT_EQ(first_bad_gradient(step), step.trained()[i].path);
+  }
+}
+
+// With gradients of zero, decay alone moves: the kernels, and the encoder's at its own rate.
+TEST(UNet, KernelsAloneDecay) {
+  Context context({}, 2);
+  UNet unet(context, small_options());
+  unet.initialize(3);
+  AdamSettings settings;
+  settings.learning_rate = 0.5F;
+  settings.weight_decay = 0.5F;
+  settings.encoder_factor = 0.5F;
+  TrainingStep step(context, unet, settings);
+  std::vector<std::vector<float>> before;
+  for (const NamedParameter& p : step.trained()) before.push_back(p.parameter->value.to_vector());
+  step.update();
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    const std::string& path = step.trained()[i].path;
+    const float kept = !path.ends_with("/kernel") ? 1.0F : path.starts_with("encoder/") ? 0.875F : 0.75F;
+    for (float& value : before[i]) value *= kept;
+    EXPECT_EQ(step.trained()[i].parameter->value.to_vector(), before[i]) << path;
+  }
+}
+
 TEST(UNet, LearnsWhatCanBeLearned) {
   Context context({}, 2);
   UNet unet(context, small_options());

@@ -130,11 +130,13 @@ std::set<std::string> half(const fs::path& run, const std::string& name) {
 
 TEST(TrainUnet, TrainsOnSyntheticNuclei) {
   const TempDir dir;
-  const Finished finished = train_into(dir, "run", kTiny + kSynthetic);
+  const Finished finished = train_into(dir, "run", kTiny + kSynthetic + Words{"--minimal"});
   EXPECT_EQ(keys(finished.out),
             (Words{"best_epoch", "val_accuracy", "val_loss", "val_iou", "val_dice", "model", "run"}));
-  EXPECT_EQ(tree(dir.path()), (Words{"run/", "run/history.csv", "run/model.txt", "run/split.json", "run/weights/",
-                                     "run/weights/best.safetensors", "run/weights/last.safetensors"}));
+  EXPECT_EQ(tree(dir.path()),
+            (Words{"run/", "run/DONE", "run/config.toml", "run/env.json", "run/history.csv", "run/history.jsonl",
+                   "run/model.txt", "run/split.json", "run/state/", "run/state/last.safetensors", "run/train.log",
+                   "run/weights/", "run/weights/best.safetensors", "run/weights/last.safetensors"}));
   EXPECT_NE(finished.out.find("\nmodel: run/weights/best.safetensors\nrun: run\n"), std::string::npos);
   // Logs go to stderr, a line an epoch, without a bar or colours where there is no terminal.
   for (const char* part : {"device: ", "Epoch 1/2 - ", "Epoch 2/2 - ", " - val_dice: ", " images/s"}) {

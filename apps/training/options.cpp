@@ -34,7 +34,8 @@ std::string interval_fault(const std::string& word) {
 
 /// A path that means the same from everywhere; what is no path stays.
 std::string absolute_path(const std::string& path) {
-  return path.empty() || path == "imagenet" ? path : std::filesystem::absolute(path).lexically_normal().string();
+  const bool is_path = !path.empty() && path != "imagenet" && path.find("://") == std::string::npos;
+  return !is_path ? path : std::filesystem::absolute(path).lexically_normal().string();
 }
 
 /// --resume names the folder itself; a config.toml is used from elsewhere.

@@ -48,10 +48,32 @@ TrainingSet load_data(const TrainOptions& options, Log& log) {
                               options.common.threads, bar_progress(bar));
   }
   std::unique_ptr<ProgressBar> bar;  // made when the number of pictures is known
-  return load_training_set(options.data, size, size, options.common.threads, [&](std::size_t, std::size_t total) {
+  const auto advance = [&](std::size_t, std::size_t total) {
     if (!bar) bar = std::make_unique<ProgressBar>(log, "Reading", static_cast<std::int64_t>(total), "pictures");
     bar->advance();
-  });
+  };
+  const bool leave_out = options.skip_bad || options.check_data;
+  TrainingSet set = load_training_set(options.data, size, size, options.common.threads, advance, leave_out);
+  bar.reset();
+  if (options.skip_bad && !set.faults.empty()) {
+    log.warn(list_problems(std::to_string(set.faults.size()) + " are left out", set.faults));
+  }
+  return set;
+}
+
+/// A table of all that is wrong with the data: what training would refuse, and what it would only mention.
+Exit check_data(const TrainOptions& options, Log& log) {
+  TrainingSet set = load_data(options, log);
+  for (const auto& [trained, validated] : find_leaks(make_split(set.size(), options.val_split, options.seed), set)) {
+    (options.allow_duplicates ? set.warnings : set.faults)
+        .push_back(trained + " would be trained on and is the same picture as " + validated + ", which validates");
+  }
+  for (const std::string& fault : set.faults) std::cout << "error    " << fault << "\n";
+  for (const std::string& warning : set.warnings) std::cout << "warning  " << warning << "\n";
+  std::cout << "good_examples: " << set.size() << "\nbackground_only: " << set.background_images
+            << "\nerrors: " << set.faults.size() << "\nwarnings: " << set.warnings.size() << "\n";
+  if (set.faults.empty()) return Exit::done;
+  return options.skip_bad ? Exit::partly_done : Exit::bad_data;
 }
 
 constexpr const char* kSplitFile = "split.json";
@@ -152,6 +174,7 @@ Exit run(int argc, char** argv) {
   TrainOptions options = parse_train_options(argc, argv);
   Log log(options.common.verbosity());
   if (options.write_synthetic > 0) return write_synthetic(options, log);
+  if (options.check_data) return check_data(options, log);
 
   const Device device = choose_device(options.common.device, log);
   Context context(device, options.common.threads);
@@ -207,7 +230,7 @@ Exit run(int argc, char** argv) {
   }
   write_file(folder.path() / kDoneFile, "epoch " + std::to_string(result.history.back().epoch) + "\n");
   print_result(result, folder.path());
-  return Exit::done;
+  return set.faults.empty() ? Exit::done : Exit::partly_done;
 }
 
 }  // namespace

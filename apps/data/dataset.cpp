@@ -95,12 +95,13 @@ Dataset::Dataset(std::span<const std::filesystem::path> paths, Use use, const Pi
     Layout layout = find_layout(source);
     notes_.insert(notes_.end(), layout.notes.begin(), layout.notes.end());
     for (const std::string& orphan : layout.orphans) {
-      (use == Use::training ? problems : notes_).push_back(orphan + " belongs to no picture");
+      (use == Use::inference ? notes_ : problems).push_back(orphan + " belongs to no picture");
     }
     for (LayoutExample& example : layout.examples) {
       if (!seen.insert((source.root() / example.image).string()).second) continue;
-      if (use == Use::training && !example.has_truth) {
+      if (use != Use::inference && !example.has_truth) {
         problems.push_back(source.describe(example.image) + " has no masks: " + example.lacking);
+        continue;
       }
       places.push_back({example.name, folders_above(source, example.folder)});
       entries_.push_back({"", sources_.size() - 1, example.image, example.has_truth, std::move(example.masks)});
@@ -109,7 +110,9 @@ Dataset::Dataset(std::span<const std::filesystem::path> paths, Use use, const Pi
   std::string names;
   for (const std::filesystem::path& path : paths) names += (names.empty() ? "" : ", ") + path.string();
   if (entries_.empty() && problems.empty()) throw Error(Exit::no_input, names + ": no picture in it");
-  if (!problems.empty()) {
+  if (use == Use::checking) {
+    faults_ = std::move(problems);
+  } else if (!problems.empty()) {
     throw Error(Exit::bad_data, list_problems(names + " cannot be trained on (a picture in images or inputs needs a "
                                                       "masks folder beside that, be it empty)",
                                               problems));

@@ -21,6 +21,7 @@ namespace karyon {
 
 enum class Use : std::uint8_t {
   training,   // every picture needs its truth
+  checking,   // the same, but pictures without truth and masks without picture are told by faults() and passed over
   inference,  // truth is taken where it is
 };
 
@@ -45,6 +46,9 @@ class Dataset {
   /// What the listing passed over, for the user to read.
   [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
 
+  /// With Use::checking, what would be refused in training.
+  [[nodiscard]] const std::vector<std::string>& faults() const { return faults_; }
+
   /// May be called from many threads. Error bad_data naming the file, or the image and the mask when their sizes
   /// differ; io when a file cannot be read.
   [[nodiscard]] Example load_example(std::size_t index) const;
@@ -61,7 +65,7 @@ class Dataset {
   PictureLimits limits_;
   std::vector<std::unique_ptr<Source>> sources_;
   std::vector<Entry> entries_;
-  std::vector<std::string> notes_;
+  std::vector<std::string> notes_, faults_;
 };
 
 }  // namespace karyon

@@ -22,6 +22,23 @@ void resize_labels(Stream& stream, const Example& example, int height, int width
             View<std::uint8_t>(to, 1, height, width, 1));
 }
 
+/// Closes the gaps that examples left out have left.
+void keep_only(TrainingSet& set, const std::vector<std::size_t>& good) {
+  const std::size_t pixels = static_cast<std::size_t>(set.height) * static_cast<std::size_t>(set.width);
+  for (std::size_t to = 0; to < good.size(); ++to) {
+    const std::size_t from = good[to];
+    if (from == to) continue;
+    std::copy_n(&set.images[from * pixels * 3], pixels * 3, &set.images[to * pixels * 3]);
+    std::copy_n(&set.labels[from * pixels], pixels, &set.labels[to * pixels]);
+    set.ids[to] = std::move(set.ids[from]);
+    set.sha256[to] = std::move(set.sha256[from]);
+  }
+  set.images.resize(good.size() * pixels * 3);
+  set.labels.resize(good.size() * pixels);
+  set.ids.resize(good.size());
+  set.sha256.resize(good.size());
+}
+
 }  // namespace
 
 TrainingSet make_training_set(std::size_t count, int height, int width) {
@@ -38,8 +55,8 @@ TrainingSet make_training_set(std::size_t count, int height, int width) {
 }
 
 TrainingSet load_training_set(const std::filesystem::path& path, int height, int width, int threads,
-                              const Progress& progress) {
-  const Dataset data(std::span(&path, 1), Use::training);
+                              const Progress& progress, bool leave_out) {
+  const Dataset data(std::span(&path, 1), leave_out ? Use::checking : Use::training);
   TrainingSet set = make_training_set(data.size(), height, width);
   const std::size_t pixels = static_cast<std::size_t>(height) * static_cast<std::size_t>(width);
   Allocator memory;
@@ -60,18 +77,25 @@ TrainingSet load_training_set(const std::filesystem::path& path, int height, int
       errors[index] = error;
     }
   });
-  std::vector<std::string> problems;
+  std::vector<std::string> problems = data.faults();
+  std::vector<std::size_t> good;
   std::optional<Exit> code;
-  for (const std::optional<Error>& error : errors) {
-    if (!error) continue;
-    if (!code) code = error->code();
-    problems.emplace_back(error->what());
+  for (std::size_t i = 0; i < errors.size(); ++i) {
+    if (!errors[i]) {
+      good.push_back(i);
+      continue;
+    }
+    if (!code) code = errors[i]->code();
+    problems.emplace_back(errors[i]->what());
   }
-  if (code) {
+  if (code && (!leave_out || good.empty())) {
     throw Error(*code, list_problems(path.string() + ": " + std::to_string(problems.size()) + " of " +
                                          std::to_string(data.size()) + " examples are broken",
                                      problems));
   }
+  if (good.empty()) throw Error(Exit::bad_data, list_problems(path.string() + " has no good example", problems));
+  if (good.size() < data.size()) keep_only(set, good);
+  set.faults = std::move(problems);
   set.warnings = data.notes();
   for (const auto& of_one : warnings) set.warnings.insert(set.warnings.end(), of_one.begin(), of_one.end());
   take_stock(set);

@@ -20,6 +20,7 @@ struct TrainingSet {
   std::vector<std::string> ids;
   std::vector<std::string> sha256;    // of each image file's bytes (of the pixels, for synthetic ones)
   std::vector<std::string> warnings;  // in the order of the examples
+  std::vector<std::string> faults;    // of examples that were left out: what is wrong with which file
   std::size_t background_images = 0;  // without a single nucleus pixel
 
   [[nodiscard]] std::size_t size() const { return ids.size(); }
@@ -30,9 +31,10 @@ TrainingSet make_training_set(std::size_t count, int height, int width);
 
 /// Images resized bilinearly and rounded, labels to the nearest (kernels/resize.h). Each picture is decoded, resized
 /// and dropped before the next. Errors as Dataset's; when examples are broken all are decoded first, and one Error
-/// names them all, with the code of the first.
+/// names them all, with the code of the first. leave_out: broken ones and those without masks are left out instead, and
+/// told by `faults`; Error bad_data when no good one is left.
 TrainingSet load_training_set(const std::filesystem::path& path, int height, int width, int threads,
-                              const Progress& progress = {});
+                              const Progress& progress = {}, bool leave_out = false);
 
 /// Fills background_images, and adds a warning for every example whose image is byte for byte an earlier one's.
 void take_stock(TrainingSet& set);

@@ -52,8 +52,8 @@ void settle_folders(TrainOptions& o, const CLI::Option* resume) {
 
 /// Flags that say how a program is called, not what the run is; and the width, where the weights' file decides it.
 std::set<std::string> not_of_the_run(const TrainOptions& o) {
-  std::set<std::string> names{"out",   "exist-ok", "resume",          "resume-anyway", "fetch-weights",
-                              "quiet", "verbose",  "write-synthetic", "dry-run",       "bench"};
+  std::set<std::string> names{"out",     "exist-ok",        "resume",  "resume-anyway", "fetch-weights", "quiet",
+                              "verbose", "write-synthetic", "dry-run", "bench",         "check-data"};
   if (!o.encoder_weights.empty()) names.insert("width");
   return names;
 }
@@ -89,6 +89,9 @@ TrainOptions parse_train_options(int argc, const char* const* argv) {
   line.number("--val-split", o.val_split, 1e-6, 1.0 - 1e-6, "Share of the images kept for validation");
   line.toggle("allow-duplicates", o.allow_duplicates,
               "Train even if the same picture is among those to train on and those to validate on");
+  line.toggle("check-data", o.check_data, "Look at all of the data, print a table of what is wrong with it, and stop");
+  line.toggle("skip-bad", o.skip_bad,
+              "Leave broken pictures out instead of refusing the data; the exit status is 75 then");
   line.number("--seed", o.seed, std::uint64_t{0}, std::uint64_t{INT64_MAX}, "Seed of all random numbers");
   line.number("--patience", o.patience, 0, 1000000, "Stop after so many epochs without a better --monitor; 0: never");
   line.number("--min-delta", o.min_delta, 0.0, 1e9, "By how much --monitor has to be better");
@@ -140,6 +143,9 @@ TrainOptions parse_train_options(int argc, const char* const* argv) {
   if (o.image_size % kSizeMultiple != 0) {
     throw Error(Exit::usage, "--image-size " + std::to_string(o.image_size) + ": expected a multiple of " +
                                  std::to_string(kSizeMultiple));
+  }
+  if (o.schedule == "one-cycle" && o.warmup_epochs > 0) {
+    throw Error(Exit::usage, "--warmup-epochs: --schedule one-cycle has a warm-up of its own");
   }
   if (o.decoder_filters.size() != kUpsamplers) {
     throw Error(Exit::usage, "--decoder-filters: expected " + std::to_string(kUpsamplers) + " numbers, got " +

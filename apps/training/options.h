@@ -33,6 +33,8 @@ struct TrainOptions {
   int image_size = 128;
   double val_split = 0.2;
   bool allow_duplicates = false;
+  bool check_data = false;  // look at all of the data, say what is wrong, and stop
+  bool skip_bad = false;    // train without broken examples
   std::uint64_t seed = 0;
   int patience = 0;                      // epochs without a better value of `monitor`; 0: never stop early
   double min_delta = 0;                  // by which it has to be better

@@ -181,11 +181,34 @@ class Trainer {
     const bool is_best = r.epoch == 1 || is_better(options_, r, result_.history[result_.best]);
     if (is_best) result_.best = result_.history.size() - 1;
     const Checkpoint checkpoint = make_checkpoint(model_, r.epoch, named_scores(r));
-    save_checkpoint(weights_ / "last.safetensors", checkpoint);
-    folder_.keep();
-    if (is_best) save_checkpoint(weights_ / "best.safetensors", checkpoint);
-    write_file(folder_.path() / "history.csv", history_csv(result_.history));
-    write_file(folder_.path() / "history.jsonl", history_jsonl(result_.history));
+    if (is_best) unsaved_best_ = checkpoint;
+    try_to_save(failed_checkpoints_, [&] {
+      if (unsaved_best_) save_checkpoint(weights_ / "best.safetensors", *unsaved_best_);
+      unsaved_best_.reset();
+      save_checkpoint(weights_ / "last.safetensors", checkpoint);
+      folder_.keep();
+      write_file(folder_.path() / "history.csv", history_csv(result_.history));
+      write_file(folder_.path() / "history.jsonl", history_jsonl(result_.history));
+    });
+  }
+
+  /// A full disk costs no old checkpoint and, once, not the run either. Error cannot_create at the second failure of
+  /// the kind in a row.
+  template <typename Action>
+  void try_to_save(int& failures, Action action) {
+    try {
+      action();
+      failures = 0;
+    } catch (const Error& error) {
+      if (error.code() != Exit::io && error.code() != Exit::cannot_create) throw;
+      if (++failures == 2) {
+        throw Error(Exit::cannot_create, std::string(error.what()) +
+                                             "; saving failed twice, so the run stops. What was saved before is whole: "
+                                             "make room and go on by --resume " +
+                                             folder_.path().string());
+      }
+      log_.warn(std::string(error.what()) + "; what was saved before is whole, the run goes on");
+    }
   }
 
   /// The state from which epoch `epoch` goes on behind `steps` steps.
@@ -202,8 +225,10 @@ class Trainer {
     take_weights(state, *model_.unet, step_);
     // The optimizer counts an epoch's steps as taken when it begins.
     state.optimizer.steps = std::int64_t{epoch - 1} * training_.count();
-    save_state(folder_.path(), state);
-    folder_.keep();
+    try_to_save(failed_states_, [&] {
+      save_state(folder_.path(), state);
+      folder_.keep();
+    });
     last_save_ = Clock::now();
   }
 
@@ -223,6 +248,8 @@ class Trainer {
   std::size_t train_images_;
   std::filesystem::path weights_;
 
+  int failed_checkpoints_ = 0, failed_states_ = 0;  // in a row
+  std::optional<Checkpoint> unsaved_best_;          // until the disk has it
   TrainingResult result_;
   int epoch_ = 1;             // under way, or the next
   int done_steps_ = 0;        // of it, before this process

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/random.h"
+#include "kernels/copy.h"
+
 namespace karyon {
 
 namespace {
@@ -41,6 +44,29 @@ std::vector<Prediction> predict(Context& context, const UNet& unet, const Reside
     }
   }
   return predictions;
+}
+
+std::vector<AugmentedImage> first_augmented(Context& context, const ResidentSet& set,
+                                            std::span<const std::int32_t> images, std::uint64_t seed, int count,
+                                            const Normalisation& normalisation) {
+  Batches batches(context, set, images, count, normalisation, ElementType::f32);
+  batches.begin_training(seed, 1, std::vector<AdamRate>(static_cast<std::size_t>(batches.count())));
+  const Batches::Batch batch = batches.next(batches.size(0));
+  const std::vector<float> x = batch.x.to_vector();
+  const std::size_t pixels = static_cast<std::size_t>(set.height()) * static_cast<std::size_t>(set.width());
+  std::vector<std::uint8_t> labels(x.size() / 3);
+  download(context.stream(), labels.data(), batch.labels, labels.size());
+  const auto order = RandomStream(seed, Purpose::shuffle, 1).permutation(static_cast<std::int32_t>(images.size()));
+  std::vector<AugmentedImage> result(labels.size() / pixels);
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    result[i].image = images[static_cast<std::size_t>(order[i])];
+    result[i].label.assign(&labels[i * pixels], &labels[i * pixels] + pixels);
+    for (std::size_t at = 0; at < 3 * pixels; ++at) {
+      const float byte = (x[i * pixels * 3 + at] - normalisation.shift[at % 3]) / normalisation.scale[at % 3];
+      result[i].rgb.push_back(static_cast<std::uint8_t>(std::clamp(std::lround(byte), 0L, 255L)));
+    }
+  }
+  return result;
 }
 
 }  // namespace karyon

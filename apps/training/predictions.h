@@ -21,4 +21,16 @@ std::vector<Prediction> predict(Context& context, const UNet& unet, const Reside
                                 std::span<const std::int32_t> images, int batch_size,
                                 const Normalisation& normalisation, ElementType type);
 
+/// A training image as the network gets it in epoch 1, flipped and otherwise augmented, as bytes again.
+struct AugmentedImage {
+  std::int32_t image = 0;           // index into the set
+  std::vector<std::uint8_t> rgb;    // height * width * 3
+  std::vector<std::uint8_t> label;  // height * width
+};
+
+/// The first `count` of the epoch, or fewer where there are fewer.
+std::vector<AugmentedImage> first_augmented(Context& context, const ResidentSet& set,
+                                            std::span<const std::int32_t> images, std::uint64_t seed, int count,
+                                            const Normalisation& normalisation);
+
 }  // namespace karyon

@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::size_t kShownImages = 6;
 constexpr std::size_t kWorstImages = 10;
+constexpr int kAugmentedImages = 18;  // three rows
 constexpr int kEveryTenth = 10;
 
 /// Evenly out of the split, which is sorted by id: the same ones in every epoch and every run on it.
@@ -82,6 +83,7 @@ RunRecorder::RunRecorder(Context& context, TrainingModel& model, const ResidentS
   boards_ = std::make_unique<TensorBoardLog>(folder_ / "tb", system_wall_time, start.epoch, start.batch);
   boards_->graph(summarise(*model.unet, set.height, set.width));
   boards_->text("config", start.epoch, "```\n" + options.config + "```");
+  draw_augmented();
 }
 
 template <typename Action>
@@ -139,6 +141,22 @@ void RunRecorder::draw_predictions(const EpochResult& r) {
     write_file(folder_ / "samples" / picture_name(r.epoch), png);
     boards_->panel("samples", r.epoch, png);
     drawn_.insert(r.epoch);
+  });
+}
+
+/// What the training images look like to the network.
+void RunRecorder::draw_augmented() {
+  try_to("the sheet of training images", [&] {
+    const std::vector<AugmentedImage> images = first_augmented(context_, resident_, split_.train, options_.seed,
+                                                               kAugmentedImages, model_.description.normalisation);
+    std::vector<Sample> samples;
+    for (const AugmentedImage& image : images) {
+      samples.push_back({set_.ids[static_cast<std::size_t>(image.image)], image.rgb, image.label});
+    }
+    std::filesystem::create_directories(folder_ / "samples");
+    write_file(
+        folder_ / "samples" / "augmented.png",
+        draw_sheet("Training images as the network gets them in epoch 1", set_.height, set_.width, samples).png());
   });
 }
 

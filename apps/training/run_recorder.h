@@ -43,6 +43,7 @@ class RunRecorder {
  private:
   [[nodiscard]] bool is_sample_epoch(int epoch) const;
   void draw_predictions(const EpochResult& result);
+  void draw_augmented();
   void draw_results(const TrainingResult& result);
   void draw_worst(const TrainingResult& result);
   void load_weights(const char* file);

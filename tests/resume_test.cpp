@@ -186,6 +186,7 @@ TEST_F(Resume, TheRunFolderHoldsWhatItPromises) {
                            "train.log",
                            "results.png",
                            "results.svg",
+                           "samples/augmented.png",
                            "model.png",
                            "model.svg",
                            "model.txt",

@@ -17,13 +17,15 @@ namespace {
 constexpr const char* kStyle = R"(
 :root { color-scheme: light; }
 body { font: 16px/1.5 system-ui, "DejaVu Sans", sans-serif; color: #1d2733; background: #f4f6f8; margin: 0; }
-main { max-width: 1000px; margin: 0 auto; padding: 24px; }
+main { max-width: 1200px; margin: 0 auto; padding: 24px; }
 section { background: #fff; border: 1px solid #dde3ea; border-radius: 8px; padding: 16px 24px; margin: 16px 0; }
 h1 { font-size: 28px; margin: 8px 0; } h2 { font-size: 20px; margin: 4px 0 12px; }
-img, svg { max-width: 100%; height: auto; display: block; margin: 0 auto; }
-table { border-collapse: collapse; font-size: 14px; width: 100%; }
-th, td { text-align: right; padding: 3px 10px; border-bottom: 1px solid #e8edf2; overflow-wrap: anywhere; }
+img, svg { max-width: min(100%, 900px); height: auto; display: block; margin: 0 auto; }
+table { border-collapse: collapse; font-size: 13px; width: 100%; }
+th, td { text-align: right; padding: 3px 6px; border-bottom: 1px solid #e8edf2; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; }
+.facts td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
+.facts td:first-child { white-space: nowrap; width: 1%; color: #5b6b7c; }
 tr.best { background: #e8f4ec; font-weight: 600; }
 .wide { overflow-x: auto; }
 pre { font-size: 13px; overflow-x: auto; background: #f7f9fb; padding: 12px; border-radius: 6px; }
@@ -51,6 +53,14 @@ std::string inline_svg(const std::filesystem::path& file) {
   const std::string text = text_of_file(file);
   const std::size_t begin = text.find("<svg");
   return begin == std::string::npos ? "" : text.substr(begin);
+}
+
+/// Lines of text as they stand.
+std::string preformatted(const std::string& text) {
+  std::istringstream lines(text);
+  std::string content;
+  for (std::string line; std::getline(lines, line);) content += escape_xml(line) + "\n";
+  return "<pre>" + content + "</pre>\n";
 }
 
 std::string section(const std::string& title, const std::string& content) {
@@ -95,7 +105,7 @@ std::string score_table(const TrainingResult& result) {
 
 std::string environment_table(const std::filesystem::path& file) {
   const nlohmann::ordered_json facts = nlohmann::ordered_json::parse(text_of_file(file), nullptr, false);
-  std::string table = "<table>\n";
+  std::string table = "<table class=\"facts\">\n";
   for (const auto& [name, value] : facts.items()) {
     const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
     table += "<tr><td>" + escape_xml(name) + "</td><td>" + escape_xml(text) + "</td></tr>\n";
@@ -104,7 +114,7 @@ std::string environment_table(const std::filesystem::path& file) {
 }
 
 std::string hash_table(const ReportParts& parts) {
-  std::string table = "<table>\n";
+  std::string table = "<table class=\"facts\">\n";
   for (const char* file : {"best.safetensors", "last.safetensors"}) {
     table += std::string("<tr><td>weights/") + file + "</td><td>" +
              sha256_hex(read_file(parts.folder / "weights" / file)) + "</td></tr>\n";
@@ -126,11 +136,9 @@ std::string report_html(const ReportParts& parts) {
          "</h1>\n" + cards(parts) + section("How it went", inline_svg(parts.folder / "results.svg")) +
          section("Predictions of the best epoch", image_tag(samples / parts.best_picture, "Predictions")) +
          section("The worst validation images", image_tag(samples / "worst.png", "The worst validation images")) +
-         section("Epochs", score_table(parts.result)) +
-         section("Settings", "<pre>" + escape_xml(parts.options.config) + "</pre>\n") +
+         section("Epochs", score_table(parts.result)) + section("Settings", preformatted(parts.options.config)) +
          section("Environment", environment_table(parts.folder / "env.json")) +
-         section("The network", inline_svg(parts.folder / "model.svg") + "<pre>" +
-                                    escape_xml(summary_text(parts.summary)) + "</pre>\n") +
+         section("The network", inline_svg(parts.folder / "model.svg") + preformatted(summary_text(parts.summary))) +
          section("SHA-256", hash_table(parts)) + "</main>\n</body>\n</html>\n";
 }
 

@@ -83,7 +83,7 @@ Outcome train(const Run& run) {
     EXPECT_EQ(counts.bad_step, -1);
     outcome.losses.push_back(counts.sum.loss_sum / static_cast<double>(counts.sum.pixels));
     unet.fold();
-    outcome.validation.push_back(evaluate(context, unet, validation));
+    outcome.validation.push_back(evaluate(context, unet, validation, step.loss()));
   }
   for (const NamedParameter& p : unet.parameters()) outcome.parameters.push_back(p.parameter->value.to_vector());
   outcome.optimizer = step.adam().state();

@@ -24,9 +24,11 @@ struct Run {
   bool graph = true;
   ElementType type = ElementType::f32;
   int epochs = 1;
-  AdamSettings adam = {};
-  std::vector<float> rates = std::vector<float>(5, 1e-3F);  // of an epoch's steps
+  AdamSettings adam = {LossSettings loss = {};
+  AugmentSettings augment = {};
 };
+std::vector<float> rates = std::vector<float>(5, 1e-3F);  // of an epoch's steps
+};                                                        // namespace
 
 struct Outcome {
   std::vector<double> losses;                  // an epoch
@@ -67,11 +69,11 @@ Outcome train(const Run& run) {
   UNet unet(context, small_options());
   unet.initialize(7);
   unet.encoder().set_frozen(run.frozen);
-  TrainingStep step(context, unet, run.adam);
+  TrainingStep step(context, unet, run.adam, run.loss);
   const Bytes bytes = pictures();
   const ResidentSet set(context, bytes.images, bytes.labels, kSide, kSide);
   const std::vector<std::int32_t> trained{0, 1, 2, 3, 4, 5, 6, 7, 8}, validated{9, 3, 1};
-  Batches training(context, set, trained, kBatch, {}, run.type);
+  Batches training(context, set, trained, kBatch, {}, run.type, run.augment);
   Batches validation(context, set, validated, kBatch, {}, run.type);
   EpochRunner runner(context, step, training, run.graph);
   Outcome outcome;
@@ -194,6 +196,21 @@ TEST_F(CudaUNet, AGraphPlaysBackAllThatTheOptimizerIsTold) {
   EXPECT_EQ(played.optimizer.steps, 10);
 }
 
+TEST_F(CudaUNet, AGraphPlaysBackEveryEpochsOwnDistortionsAndTheLoss) {
+  karyon::Run run{.device = kCuda, .graph = false, .epochs = 3};
+  run.loss = {{1, 3}, 0.5F};
+  run.augment = {.transpose = true, .brightness = 0.2F, .colour = 0.1F, .noise = 0.05F, .scale = 0.25F};
+  const Outcome queued = train(run);
+  run.graph = true;
+  const Outcome played = train(run);
+  EXPECT_EQ(queued.losses, played.losses);
+  EXPECT_EQ(queued.parameters, played.parameters);
+  run = {.device = kCpu, .epochs = 1, .loss = run.loss, .augment = run.augment};
+  const Outcome cpu = train(run);
+  EXPECT_NEAR(played.losses[0], cpu.losses[0], 1e-3);
+  EXPECT_NEAR(played.validation[0].loss_sum, cpu.validation[0].loss_sum, 1e-2 * cpu.validation[0].loss_sum);
+}
+
 TEST_F(CudaUNet, MixedPrecisionFollowsFloat32) {
   const Outcome single = train({.device = kCuda});
   const Outcome mixed = train({.device = kCuda, .type = ElementType::bf16});
@@ -202,5 +219,5 @@ TEST_F(CudaUNet, MixedPrecisionFollowsFloat32) {
   EXPECT_LE(worst_difference(mixed.logits, single.logits), 0.25 * range(single.logits));
 }
 
-}  // namespace
+}  // namespace karyon
 }  // namespace karyon

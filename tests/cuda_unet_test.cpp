@@ -24,11 +24,11 @@ struct Run {
   bool graph = true;
   ElementType type = ElementType::f32;
   int epochs = 1;
-  AdamSettings adam = {LossSettings loss = {};
+  AdamSettings adam = {};
+  std::vector<float> rates = std::vector<float>(5, 1e-3F);  // of an epoch's steps
+  LossSettings loss = {};
   AugmentSettings augment = {};
 };
-std::vector<float> rates = std::vector<float>(5, 1e-3F);  // of an epoch's steps
-};                                                        // namespace
 
 struct Outcome {
   std::vector<double> losses;                  // an epoch
@@ -219,5 +219,5 @@ TEST_F(CudaUNet, MixedPrecisionFollowsFloat32) {
   EXPECT_LE(worst_difference(mixed.logits, single.logits), 0.25 * range(single.logits));
 }
 
-}  // namespace karyon
+}  // namespace
 }  // namespace karyon

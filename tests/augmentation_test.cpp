@@ -32,12 +32,13 @@ TEST(Augmentation, IsOffAtFirst) {
 TEST(Augmentation, StaysWithinItsStrength) {
   const AugmentSettings settings{.transpose = true, .brightness = 0.2F, .colour = 0.1F, .noise = 0.05F, .scale = 0.5F};
   const auto drawn = draw_distortions(settings, 3, 2, 2000);
-  int transposed = 0, nearer = 0;
+  int transposed = 0, nearer = 0, both = 0;
   float least = 9, most = 0, darkest = 0, brightest = 0;
   std::int32_t least_step = kWholeStep, most_step = kWholeStep;
   for (const Distortion& d : drawn) {
     transposed += d.transposed;
     nearer += d.step < kWholeStep ? 1 : 0;
+    both += d.step < kWholeStep ? d.transposed : 0;
     least_step = std::min(least_step, d.step);
     most_step = std::max(most_step, d.step);
     least = std::min({least, d.gain[0], d.gain[1], d.gain[2]});
@@ -48,6 +49,7 @@ TEST(Augmentation, StaysWithinItsStrength) {
   }
   EXPECT_NEAR(transposed, 1000, 100);
   EXPECT_NEAR(nearer, 1000, 100);
+  EXPECT_NEAR(both, 500, 80) << "one has nothing to do with the other";
   EXPECT_NEAR(least_step, kWholeStep / 1.5, 200);
   EXPECT_NEAR(most_step, kWholeStep * 1.5, 400);
   EXPECT_GE(least, 0.8F * 0.9F);
@@ -69,10 +71,19 @@ TEST(Augmentation, OneKindDoesNotMoveAnother) {
     EXPECT_EQ(all[i].key[0], turn[i].key[0]);
     EXPECT_TRUE(same(all[i], more[i]));
   }
-  const auto epoch = draw_distortions({true, 0.2F, 0.1F, 0.05F, 0.5F}, 3, 3, 30);
-  const auto seed = draw_distortions({true, 0.2F, 0.1F, 0.05F, 0.5F}, 4, 2, 30);
-  EXPECT_FALSE(same(all[0], epoch[0]));
-  EXPECT_FALSE(same(all[0], seed[0]));
+}
+
+TEST(Augmentation, IsAnewForEveryEpochAndSeed) {
+  const AugmentSettings settings{true, 0.2F, 0.1F, 0.05F, 0.5F};
+  const auto first = draw_distortions(settings, 3, 2, 30);
+  for (const auto& other : {draw_distortions(settings, 3, 3, 30), draw_distortions(settings, 4, 2, 30)}) {
+    EXPECT_NE(first[0].step, other[0].step);
+    EXPECT_NE(first[0].gain[0], other[0].gain[0]);
+    EXPECT_NE(first[0].shift, other[0].shift);
+    EXPECT_NE(first[0].key[0], other[0].key[0]);
+    const auto same_way = [](const Distortion& a, const Distortion& b) { return a.transposed == b.transposed; };
+    EXPECT_FALSE(std::equal(first.begin(), first.end(), other.begin(), same_way));
+  }
 }
 
 TEST(Augmentation, RefusesWhatItCannotDo) {

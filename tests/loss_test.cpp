@@ -64,6 +64,8 @@ TEST(Loss, WithoutSettingsIsThePlainLoss) {
   EXPECT_FALSE(Loss(context, {{}, 1}, 2).plain());
   const FirstStep plain = first_step({}), equal = first_step({{2, 2}, 0});
   EXPECT_NEAR(equal.loss, plain.loss, 1e-6);
+  EXPECT_GT(first_step({{}, 1}).loss, plain.loss + 0.3)
+      << "a Dice of little foreground by a network that knows nothing";
   for (std::size_t i = 0; i < plain.gradients.size(); ++i) {
     double difference = 0, size = 0;
     for (std::size_t k = 0; k < plain.gradients[i].size(); ++k) {

@@ -7,12 +7,24 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/philox.h"
+
 namespace karyon {
 
-enum class Purpose : std::uint32_t { initial_weights = 1, split = 2, shuffle = 3, flips = 4, synthetic = 5, bench = 6 };
-
-/// The bare function: ten rounds over a 128-bit counter under a 64-bit key.
-std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key);
+enum class Purpose : std::uint32_t {
+  initial_weights = 1,
+  split = 2,
+  shuffle = 3,
+  flips = 4,
+  synthetic = 5,
+  bench = 6,
+  // what augmentation does to an image beside flips
+  transpose = 7,
+  brightness = 8,
+  colour = 9,
+  noise = 10,
+  scale = 11
+};
 
 class RandomStream {
  public:

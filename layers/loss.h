@@ -1,7 +1,11 @@
-// The loss of segmentation: mean softmax cross-entropy over all pixels.
+// The loss of segmentation: mean softmax cross-entropy over all pixels, or, by settings, with class weights and a Dice
+// term.
+// Invariant: what is counted as loss is what is minimised: loss_sum / pixels of the XentCounts.
 #pragma once
 
-#include "kernels/softmax_xent.h"
+#include <vector>
+
+#include "kernels/segmentation_loss.h"
 #include "layers/module.h"
 
 namespace karyon {
@@ -11,5 +15,27 @@ namespace karyon {
 /// tensor.
 Tensor softmax_cross_entropy(Context& context, const Tensor& logits, const std::uint8_t* labels, bool with_gradient,
                              XentCounts* counts);
+
+struct LossSettings {
+  std::vector<float> class_weights;  // one a class, none negative; empty: all equal
+  float dice_weight = 0;             // of the Dice term beside the cross-entropy
+};
+
+/// The loss that the settings describe. Contract: kernels/segmentation_loss.h.
+class Loss {
+ public:
+  /// Error usage where the weights do not fit the classes, or a weight is negative or no number.
+  Loss(Context& context, const LossSettings& settings, int classes);
+
+  /// Whether it is softmax_cross_entropy.
+  [[nodiscard]] bool plain() const { return !class_weights_ && dice_weight_ == 0; }
+  /// As softmax_cross_entropy, which it calls when it is plain.
+  Tensor operator()(Context& context, const Tensor& logits, const std::uint8_t* labels, bool with_gradient,
+                    XentCounts* counts) const;
+
+ private:
+  Tensor class_weights_;
+  float dice_weight_;
+};
 
 }  // namespace karyon

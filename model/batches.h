@@ -5,12 +5,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "engine/tensor.h"
 #include "kernels/adam.h"
-#include "kernels/augment.h"
+#include "model/augmentation.h"
 #include "model/resident_set.h"
 
 namespace karyon {
@@ -18,14 +19,15 @@ namespace karyon {
 class Batches {
  public:
   /// Images `indices` of `set`, `batch_size` at a time; the last batch may be smaller. `set` must outlive this. x is
-  /// stored as `type`.
+  /// stored as `type`. augment: what training does beside flips; Error usage as of check_augmentation.
   Batches(Context& context, const ResidentSet& set, std::span<const std::int32_t> indices, int batch_size,
-          const Normalisation& normalisation, ElementType type);
+          const Normalisation& normalisation, ElementType type, const AugmentSettings& augment = {});
 
   /// Begins an epoch of training: a new order and new flips (left-right and up-down, each with probability 1/2, for
-  /// each image); rates: Adam::take_rates, one a batch. Batch `first` is the next: an epoch can be taken up anywhere.
+  /// each image) and distortions; rates: Adam::take_rates, one a batch. Batch `first` is the next: an epoch can be
+  /// taken up anywhere.
   void begin_training(std::uint64_t seed, std::uint32_t epoch, std::span<const AdamRate> rates, int first = 0);
-  /// Begins with the first batch: the indices' own order, no flips.
+  /// Begins with the first batch: the indices' own order, no flips, nothing distorted.
   void begin_in_order();
 
   [[nodiscard]] int count() const;
@@ -46,6 +48,7 @@ class Batches {
  private:
   void begin(std::span<const std::int32_t> order, std::span<const std::uint8_t> flips, std::span<const AdamRate> rates,
              std::int32_t first);
+  void queue_images_and_labels(int images, const Tensor& x);
 
   Context& context_;
   const ResidentSet& set_;
@@ -57,6 +60,10 @@ class Batches {
   Buffer epoch_order_, epoch_flips_;        // of all images
   Buffer epoch_rates_;                      // of all batches
   Buffer position_, index_, flips_, rate_;  // of the next batch
+  AugmentSettings augment_;
+  std::size_t distorted_images_;       // the first of the data set, up to the last that is used
+  std::optional<Buffer> distortions_;  // of the epoch, for each of these; none where augment_ is off
+  bool distorts_ = false;
 };
 
 }  // namespace karyon

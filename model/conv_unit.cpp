@@ -34,10 +34,14 @@ ConvGeometry ConvUnit::geometry(int h, int w) const {
           conv_padding(spec_.padding, spec_.kernel, spec_.stride, h, w)};
 }
 
-Tensor ConvUnit::forward(Tape& tape, const Tensor& x) {
+Tensor ConvUnit::convolve(Tape& tape, const Tensor& x) const {
   const ConvGeometry g = geometry(x.shape()[1], x.shape()[2]);
-  const Tensor z =
-      spec_.depthwise ? depthwise_conv2d(tape, x, conv_.kernel.value, g) : conv2d(tape, x, conv_.kernel.value, {}, g);
+  return spec_.depthwise ? depthwise_conv2d(tape, x, conv_.kernel.value, g)
+                         : conv2d(tape, x, conv_.kernel.value, {}, g);
+}
+
+Tensor ConvUnit::forward(Tape& tape, const Tensor& x) {
+  const Tensor z = convolve(tape, x);
   return norm_ ? norm_->forward(tape, z, spec_.act) : z;
 }
 

@@ -31,6 +31,8 @@ class ConvUnit {
 
   /// Training: act(batch norm(conv(x))), recorded.
   Tensor forward(Tape& tape, const Tensor& x);
+  /// conv(x) alone, recorded.
+  Tensor convolve(Tape& tape, const Tensor& x) const;
   /// Inference from the folded weights: act(conv(x) + bias + residual). A residual is overwritten with the result.
   Tensor infer(Tape& tape, const Tensor& x, const Tensor& residual = {}) const;
   /// Multiplies the batch norm into the kernel; to be called after every change of the weights, before infer().

@@ -1,7 +1,6 @@
 #include "model/epoch_runner.h"
 
 #include "kernels/copy.h"
-#include "layers/loss.h"
 
 namespace karyon {
 
@@ -79,14 +78,14 @@ int EpochRunner::advance() {
 
 EpochCounts EpochRunner::counts() const { return read(context_.stream(), counts_); }
 
-XentCounts evaluate(Context& context, UNet& unet, Batches& batches) {
+XentCounts evaluate(Context& context, UNet& unet, Batches& batches, const Loss& loss) {
   Stream& stream = context.stream();
   const Buffer total(context, sizeof(EpochCounts)), one(context, sizeof(XentCounts));
   set(stream, total, {});
   batches.begin_in_order();
   for (int k = 0; k < batches.count(); ++k) {
     const Batches::Batch batch = batches.next(batches.size(k));
-    softmax_cross_entropy(context, unet.infer(batch.x), batch.labels, false, one.as<XentCounts>());
+    loss(context, unet.infer(batch.x), batch.labels, false, one.as<XentCounts>());
     ON_DEVICE(count_step, stream, one.as<XentCounts>(), total.as<EpochCounts>());
   }
   return read(stream, total).sum;

@@ -47,7 +47,8 @@ class EpochRunner {
   std::optional<Graph> graph_;
 };
 
-/// What the network, which must be folded, counts over all batches in order. Waits once, at the end.
-XentCounts evaluate(Context& context, UNet& unet, Batches& batches);
+/// What the network, which must be folded, counts over all batches in order, its loss measured by `loss`. Waits once,
+/// at the end.
+XentCounts evaluate(Context& context, UNet& unet, Batches& batches, const Loss& loss);
 
 }  // namespace karyon

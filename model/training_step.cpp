@@ -36,20 +36,21 @@ std::vector<ParameterTraits> traits(const std::vector<NamedParameter>& parameter
 
 }  // namespace
 
-TrainingStep::TrainingStep(Context& context, UNet& unet, AdamSettings settings)
+TrainingStep::TrainingStep(Context& context, UNet& unet, AdamSettings settings, const LossSettings& loss)
     : context_(context),
       unet_(unet),
       trained_(trained_parameters(unet)),
       block_(context, values(trained_)),
       adam_(context, block_, settings, traits(trained_)),
       tape_(context),
+      loss_(context, loss, unet.options().classes),
       counts_(context, sizeof(XentCounts)) {
   for (std::size_t i = 0; i < trained_.size(); ++i) tape_.watch(trained_[i].parameter->value, block_.gradient(i));
   if (unet.encoder().frozen()) unet.encoder().fold(context);
 }
 
 void TrainingStep::queue_gradients(const Tensor& x, const std::uint8_t* labels, Tensor* logits) {
-  LogitsAndGradient result = unet_.forward_loss(tape_, x, labels, counts_.as<XentCounts>());
+  LogitsAndGradient result = unet_.forward_loss(tape_, x, labels, loss_, counts_.as<XentCounts>());
   if (logits != nullptr) *logits = result.logits;
   tape_.backward(result.logits, std::move(result.dlogits));
 }

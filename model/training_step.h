@@ -11,10 +11,10 @@ namespace karyon {
 
 class TrainingStep {
  public:
-  /// Trains every parameter of `unet` that is not frozen. Weight decay is of kernels alone: batch norm undoes what is
-  /// done to the size of a kernel in front of it, while its own gamma and beta, and biases, are few and have to be
-  /// free.
-  TrainingStep(Context& context, UNet& unet, AdamSettings settings);
+  /// Trains every parameter of `unet` that is not frozen, to make `loss` small. Weight decay is of kernels alone: batch
+  /// norm undoes what is done to the size of a kernel in front of it, while its own gamma and beta, and biases, are few
+  /// and have to be free.
+  TrainingStep(Context& context, UNet& unet, AdamSettings settings, const LossSettings& loss = {});
 
   /// Queues forward and backward of a batch: x NHWC normalised, labels uint8 NHW. Leaves the gradients in their block,
   /// what was counted in counts(), and the training-mode logits in `logits` unless null.
@@ -27,6 +27,8 @@ class TrainingStep {
   XentCounts compute_gradients(const Tensor& x, const std::uint8_t* labels, Tensor* logits = nullptr);
   void update() { adam_.step(); }
 
+  /// What is minimised, for those who measure it elsewhere.
+  [[nodiscard]] const Loss& loss() const { return loss_; }
   Adam& adam() { return adam_; }
   /// Trained parameters and the gradient of each.
   [[nodiscard]] const std::vector<NamedParameter>& trained() const { return trained_; }
@@ -44,6 +46,7 @@ class TrainingStep {
   ParameterBlock block_;
   Adam adam_;
   Tape tape_;
+  Loss loss_;
   Buffer counts_;
 };
 

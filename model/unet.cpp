@@ -81,7 +81,12 @@ Tensor UNet::forward(Tape& tape, const Tensor& x) {
                           ElementType::f32);
 }
 
-LogitsAndGradient UNet::forward_loss(Tape& tape, const Tensor& x, const std::uint8_t* labels, XentCounts* counts) {
+LogitsAndGradient UNet::forward_loss(Tape& tape, const Tensor& x, const std::uint8_t* labels, const Loss& loss,
+                                     XentCounts* counts) {
+  if (!loss.plain()) {
+    const Tensor logits = forward(tape, x);
+    return {logits, loss(context_, logits, labels, true, counts)};
+  }
   return conv2d_transpose_loss(tape, head_inputs(tape, x), head_.kernel.value, head_.bias.value, upsampling_geometry(),
                                labels, counts);
 }

@@ -13,6 +13,7 @@
 #include "kernels/augment.h"
 #include "layers/batch_norm.h"
 #include "layers/conv_transpose.h"
+#include "layers/loss.h"
 #include "model/mobilenet_v2.h"
 
 namespace karyon {
@@ -58,8 +59,10 @@ class UNet final : public Module {
   /// Training-mode logits of x (NHWC, 3 channels, normalised, sides multiples of 32), same height and width.
   /// Activations are stored as x is; logits are float.
   Tensor forward(Tape& tape, const Tensor& x);
-  /// The same with the loss and its gradient behind it; parameters as of layers/conv_transpose.h.
-  LogitsAndGradient forward_loss(Tape& tape, const Tensor& x, const std::uint8_t* labels, XentCounts* counts);
+  /// The same with the loss and its gradient behind it; parameters as of layers/loss.h. A plain loss is one with the
+  /// head where the device has that in one pass.
+  LogitsAndGradient forward_loss(Tape& tape, const Tensor& x, const std::uint8_t* labels, const Loss& loss,
+                                 XentCounts* counts);
   /// Inference through folded weights; fold() must have run since the last change of the weights.
   Tensor infer(const Tensor& x) const;
   void fold();

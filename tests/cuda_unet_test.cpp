@@ -26,6 +26,8 @@ struct Run {
   int epochs = 1;
   AdamSettings adam = {};
   std::vector<float> rates = std::vector<float>(5, 1e-3F);  // of an epoch's steps
+  LossSettings loss = {};
+  AugmentSettings augment = {};
 };
 
 struct Outcome {
@@ -67,11 +69,11 @@ Outcome train(const Run& run) {
   UNet unet(context, small_options());
   unet.initialize(7);
   unet.encoder().set_frozen(run.frozen);
-  TrainingStep step(context, unet, run.adam);
+  TrainingStep step(context, unet, run.adam, run.loss);
   const Bytes bytes = pictures();
   const ResidentSet set(context, bytes.images, bytes.labels, kSide, kSide);
   const std::vector<std::int32_t> trained{0, 1, 2, 3, 4, 5, 6, 7, 8}, validated{9, 3, 1};
-  Batches training(context, set, trained, kBatch, {}, run.type);
+  Batches training(context, set, trained, kBatch, {}, run.type, run.augment);
   Batches validation(context, set, validated, kBatch, {}, run.type);
   EpochRunner runner(context, step, training, run.graph);
   Outcome outcome;
@@ -83,7 +85,7 @@ Outcome train(const Run& run) {
     EXPECT_EQ(counts.bad_step, -1);
     outcome.losses.push_back(counts.sum.loss_sum / static_cast<double>(counts.sum.pixels));
     unet.fold();
-    outcome.validation.push_back(evaluate(context, unet, validation));
+    outcome.validation.push_back(evaluate(context, unet, validation, step.loss()));
   }
   for (const NamedParameter& p : unet.parameters()) outcome.parameters.push_back(p.parameter->value.to_vector());
   outcome.optimizer = step.adam().state();
@@ -192,6 +194,21 @@ TEST_F(CudaUNet, AGraphPlaysBackAllThatTheOptimizerIsTold) {
   EXPECT_EQ(queued.parameters, played.parameters);
   EXPECT_EQ(queued.optimizer.arrays, played.optimizer.arrays);
   EXPECT_EQ(played.optimizer.steps, 10);
+}
+
+TEST_F(CudaUNet, AGraphPlaysBackEveryEpochsOwnDistortionsAndTheLoss) {
+  karyon::Run run{.device = kCuda, .graph = false, .epochs = 3};
+  run.loss = {{1, 3}, 0.5F};
+  run.augment = {.transpose = true, .brightness = 0.2F, .colour = 0.1F, .noise = 0.05F, .scale = 0.25F};
+  const Outcome queued = train(run);
+  run.graph = true;
+  const Outcome played = train(run);
+  EXPECT_EQ(queued.losses, played.losses);
+  EXPECT_EQ(queued.parameters, played.parameters);
+  run = {.device = kCpu, .epochs = 1, .loss = run.loss, .augment = run.augment};
+  const Outcome cpu = train(run);
+  EXPECT_NEAR(played.losses[0], cpu.losses[0], 1e-3);
+  EXPECT_NEAR(played.validation[0].loss_sum, cpu.validation[0].loss_sum, 1e-2 * cpu.validation[0].loss_sum);
 }
 
 TEST_F(CudaUNet, MixedPrecisionFollowsFloat32) {

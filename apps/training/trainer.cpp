@@ -159,7 +159,7 @@ class Trainer {
     r.images_per_second = static_cast<double>(train_images_) / trained_for;
     if (options_.ema > 0) step_.adam().swap_average();
     model_.unet->fold();
-    r.validation = scores(evaluate(context_, *model_.unet, validation_));
+    r.validation = scores(evaluate(context_, *model_.unet, validation_, step_.loss()));
     if (!std::isfinite(r.validation.loss)) {
       stop_diverged("the validation loss in epoch " + std::to_string(epoch_) + " is not finite");
     }

@@ -72,7 +72,7 @@ std::vector<std::uint8_t> flipped(const std::uint8_t* from, std::size_t channels
 
 TEST_F(Predictions, AugmentedImagesAreTheirFlipsWithTheirLabels) {
   const std::vector<std::int32_t> images{0, 2, 3, 5, 6, 8};
-  const auto augmented = first_augmented(context, resident, images, 1, 4, checkpoint.normalisation);
+  const auto augmented = first_augmented(context, resident, images, 1, 4, checkpoint.normalisation, {});
   ASSERT_EQ(augmented.size(), 4U);
   unsigned seen = 0;
   for (const AugmentedImage& a : augmented) {

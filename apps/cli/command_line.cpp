@@ -140,7 +140,7 @@ CLI::Option* CommandLine::numbers(const std::string& flags, std::vector<T>& valu
   bound_[option] = {ConfigKind::numbers, [&values] {
                       std::string text;
                       for (const T& value : values) text += (text.empty() ? "[" : ", ") + toml_number(value);
-                      return text.empty() ? "[]" : text + "]";
+                      return text.empty() ? "" : text + "]";
                     }};
   return option->transform(in_range(low, high))->type_name("N,N,...")->default_str(list);
 }

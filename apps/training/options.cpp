@@ -85,6 +85,14 @@ TrainOptions parse_train_options(int argc, const char* const* argv) {
               "Validate and save a moving average of the weights, of this decay; 0: none");
   line.number("--encoder-lr", o.encoder_lr, 0.0, 1e3,
               "The encoder's learning rate while it is trained too; 0: the same as --lr");
+  line.numbers("--class-weights", o.loss.class_weights, 0.0F, 1e6F,
+               "Weights of background and nucleus in the loss, as 1,2");
+  line.number("--dice-weight", o.loss.dice_weight, 0.0F, 1e3F, "Weight of a Dice term beside the cross-entropy");
+  line.toggle("transpose", o.augment.transpose, "Swap rows and columns of training images at random, beside the flips");
+  line.number("--brightness", o.augment.brightness, 0.0F, 1.0F, "Training images up to so much brighter or darker");
+  line.number("--colour", o.augment.colour, 0.0F, 1.0F, "Each channel up to so much brighter or darker, and shifted");
+  line.number("--noise", o.augment.noise, 0.0F, 1.0F, "Normal noise of this deviation, as a share of the range");
+  line.number("--zoom", o.augment.scale, 0.0F, 1.0F, "Training images up to so much larger or smaller");
   line.number("--image-size", o.image_size, kSizeMultiple, 4096, "Side of the training images, a multiple of 32");
   line.number("--val-split", o.val_split, 1e-6, 1.0 - 1e-6, "Share of the images kept for validation");
   line.toggle("allow-duplicates", o.allow_duplicates,

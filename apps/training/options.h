@@ -10,6 +10,8 @@
 #include "apps/cli/common_flags.h"
 #include "engine/schedule.h"
 #include "kernels/adam.h"
+#include "layers/loss.h"
+#include "model/augmentation.h"
 
 namespace karyon {
 
@@ -27,9 +29,11 @@ struct TrainOptions {
   double plateau_factor = 0.1;
   int plateau_patience = 5;
   double weight_decay = 0;
-  double clip_norm = 0;   // 0: no clipping
-  double ema = 0;         // decay of the weights' moving average; 0: none is kept
-  double encoder_lr = 0;  // of the encoder while it is trained; 0: as the rest
+  double clip_norm = 0;     // 0: no clipping
+  double ema = 0;           // decay of the weights' moving average; 0: none is kept
+  LossSettings loss;        // plain cross-entropy unless told otherwise
+  AugmentSettings augment;  // beside flips, which are always on
+  double encoder_lr = 0;    // of the encoder while it is trained; 0: as the rest
   int image_size = 128;
   double val_split = 0.2;
   bool allow_duplicates = false;

@@ -48,8 +48,8 @@ std::vector<Prediction> predict(Context& context, const UNet& unet, const Reside
 
 std::vector<AugmentedImage> first_augmented(Context& context, const ResidentSet& set,
                                             std::span<const std::int32_t> images, std::uint64_t seed, int count,
-                                            const Normalisation& normalisation) {
-  Batches batches(context, set, images, count, normalisation, ElementType::f32);
+                                            const Normalisation& normalisation, const AugmentSettings& augment) {
+  Batches batches(context, set, images, count, normalisation, ElementType::f32, augment);
   batches.begin_training(seed, 1, std::vector<AdamRate>(static_cast<std::size_t>(batches.count())));
   const Batches::Batch batch = batches.next(batches.size(0));
   const std::vector<float> x = batch.x.to_vector();

@@ -31,6 +31,6 @@ struct AugmentedImage {
 /// The first `count` of the epoch, or fewer where there are fewer.
 std::vector<AugmentedImage> first_augmented(Context& context, const ResidentSet& set,
                                             std::span<const std::int32_t> images, std::uint64_t seed, int count,
-                                            const Normalisation& normalisation);
+                                            const Normalisation& normalisation, const AugmentSettings& augment);
 
 }  // namespace karyon

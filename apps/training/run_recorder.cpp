@@ -147,8 +147,9 @@ void RunRecorder::draw_predictions(const EpochResult& r) {
 /// What the training images look like to the network.
 void RunRecorder::draw_augmented() {
   try_to("the sheet of training images", [&] {
-    const std::vector<AugmentedImage> images = first_augmented(context_, resident_, split_.train, options_.seed,
-                                                               kAugmentedImages, model_.description.normalisation);
+    const std::vector<AugmentedImage> images =
+        first_augmented(context_, resident_, split_.train, options_.seed, kAugmentedImages,
+                        model_.description.normalisation, options_.augment);
     std::vector<Sample> samples;
     for (const AugmentedImage& image : images) {
       samples.push_back({set_.ids[static_cast<std::size_t>(image.image)], image.rgb, image.label});

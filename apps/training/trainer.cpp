@@ -13,6 +13,7 @@
 #include "engine/files.h"
 #include "kernels/check.h"
 #include "model/epoch_runner.h"
+#include "model/reestimate.h"
 
 namespace karyon {
 
@@ -40,10 +41,10 @@ class Trainer {
         folder_(folder),
         log_(log),
         on_cuda_(context.stream().device().is_cuda()),
-        step_(context, *model.unet, adam_settings(options)),
+        step_(context, *model.unet, adam_settings(options), options.loss),
         resident_(context, set.images, set.labels, set.height, set.width),
         training_(context, resident_, split.train, options.batch_size, model.description.normalisation,
-                  storage_type(options.common.precision)),
+                  storage_type(options.common.precision), options.augment),
         validation_(context, resident_, split.validation, options.batch_size, model.description.normalisation,
                     storage_type(options.common.precision)),
         runner_(context, step_, training_, options.cuda_graph),
@@ -55,7 +56,11 @@ class Trainer {
   }
 
   TrainingResult run(const TrainingSet& set, const Split& split, const std::optional<RunState>& state) {
-    if (state) restore(*state);
+    if (state) {
+      restore(*state);
+    } else {
+      prepare_encoder(split);
+    }
     const StopSignals signals;
     RunRecorder recorder(context_, model_, resident_, set, split, options_, folder_, log_,
                          {.epoch = epoch_, .batch = std::int64_t{epoch_ - 1} * training_.count() + done_steps_ + 1});
@@ -89,6 +94,15 @@ class Trainer {
     }
     schedule_.restore(state.plateau);
     restore_weights(state, *model_.unet, step_);
+  }
+
+  /// Batch norm that was folded away is measured anew before it is trained on.
+  void prepare_encoder(const Split& split) {
+    constexpr int most_batches = 16;
+    if (options_.freeze_encoder || model_.encoder.batch_norm != "folded") return;
+    Batches batches(context_, resident_, split.train, options_.batch_size, model_.description.normalisation,
+                    storage_type(options_.common.precision));
+    reestimate_batch_norm(context_, model_.unet->encoder(), batches, most_batches);
   }
 
   bool is_at_its_end() {

@@ -8,20 +8,15 @@
 
 namespace karyon {
 
-enum SegmentationSum : std::uint8_t {
-  kCross,         // w[label] * cross-entropy
-  kWeight,        // w[label]
-  kProbability,   // f
-  kIntersection,  // f t
-  kPixels,
-  kCorrect,
-  kTrueForeground,
-  kPredictedForeground,
-  kCommonForeground,
-  kSegmentationSums
-};
+constexpr int kSegmentationSums = 9;
 
 struct SegmentationSums {
+  static constexpr int kCross = 0;         // w[label] * cross-entropy
+  static constexpr int kWeight = 1;        // w[label]
+  static constexpr int kProbability = 2;   // f
+  static constexpr int kIntersection = 3;  // f t
+  static constexpr int kPixels = 4, kCorrect = 5, kTrueForeground = 6, kPredictedForeground = 7, kCommonForeground = 8;
+
   double of[kSegmentationSums] = {};
 
   /// weight: w[label]; loss: its cross-entropy; foreground: f.

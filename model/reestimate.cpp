@@ -40,7 +40,7 @@ void add_moments(Context& context, const BatchNorm& norm, const Tensor& z, Momen
                  norm.beta.value.data(), norm.epsilon(), 0.0F, Activation::none, y.view<T>(), saved_mean.data(),
                  inv_std.data(), mean.data(), variance.data());
   });
-  moments.add(static_cast<double>(z.size() / z.shape().back()), mean.to_vector(), variance.to_vector());
+  moments.add(static_cast<double>(z.size()) / z.shape().back(), mean.to_vector(), variance.to_vector());
 }
 
 void assign(const BatchNorm& norm, const Moments& moments) {

@@ -110,7 +110,7 @@ OpCase labels(const DistortCase& c) {
 }
 
 std::vector<DistortCase> cases() {
-  const Distortion nothing, turned{.transposed = 1}, near{.step = 50000}, far{.step = 80001}, double_{.step = 131072},
+  const Distortion nothing, turned{.transposed = 1}, near{.step = 50000}, far{.step = 80001}, twice{.step = 131072},
       half{.step = 32768}, tiny{.step = 300000};
   const Distortion bright{.gain = {1.5F, 1.5F, 1.5F}}, coloured{.gain = {0.8F, 1.25F, 1}, .shift = -20},
       noisy{.noise = 25.5F, .key = {1, 2}}, wild{.noise = 300, .key = {1, 3}};
@@ -124,8 +124,8 @@ std::vector<DistortCase> cases() {
           {.name = "nothing, not square", .h = 7, .w = 5},
           {.name = "turned", .index = {0, 0, 0, 0, 1}, .distortions = {turned, nothing}},
           {.name = "turned, odd", .h = 7, .w = 7, .index = {0, 1, 2, 3, 0}, .distortions = {turned, near, far, all}},
-          {.name = "zoomed", .distortions = {near, far, double_, half}},
-          {.name = "zoomed, not square", .h = 6, .w = 9, .distortions = {near, far, double_, half}},
+          {.name = "zoomed", .distortions = {near, far, twice, half}},
+          {.name = "zoomed, not square", .h = 6, .w = 9, .distortions = {near, far, twice, half}},
           {.name = "seen from very far", .h = 3, .w = 5, .index = {0, 1}, .flips = {1, 2}, .distortions = {tiny, half}},
           {.name = "values", .distortions = {bright, coloured, noisy, wild}, .normalisation = caffe, .y = {1, 4}},
           {.name = "all", .distortions = {all, noisy, all, nothing}, .normalisation = caffe},

@@ -83,7 +83,6 @@ RunRecorder::RunRecorder(Context& context, TrainingModel& model, const ResidentS
   boards_ = std::make_unique<TensorBoardLog>(folder_ / "tb", system_wall_time, start.epoch, start.batch);
   boards_->graph(summarise(*model.unet, set.height, set.width));
   boards_->text("config", start.epoch, "```\n" + options.config + "```");
-  draw_augmented();
 }
 
 template <typename Action>
@@ -108,6 +107,7 @@ bool RunRecorder::is_sample_epoch(int epoch) const {
 void RunRecorder::epoch(const TrainingResult& result) {
   if (!boards_) return;
   const EpochResult& r = result.history.back();
+  if (r.epoch == 1) draw_augmented();
   if (is_sample_epoch(r.epoch)) {
     draw_predictions(r);
     draw_results(result);
@@ -206,11 +206,13 @@ void RunRecorder::finish(const TrainingResult& result) {
     boards_->flush();
   });
   draw_results(result);
+  const ModelSummary summary = summarise(*model_.unet, set_.height, set_.width);
   try_to("the picture of the model", [&] {
-    const ModelSummary summary = summarise(*model_.unet, set_.height, set_.width);
     const Canvas picture = draw_model("U-Net with a MobileNetV2 encoder", summary);
     write_file(folder_ / "model.png", picture.png());
     write_file(folder_ / "model.svg", picture.svg());
+  });
+  try_to("the report", [&] {
     write_file(folder_ / "report.html",
                report_html({result, folder_, summary, picture_name(best.epoch), split_, set_, options_}));
   });

@@ -4,7 +4,6 @@
 #include <span>
 
 #include "kernels/check.h"
-#include "weights/safetensors.h"
 #include "weights/safetensors_header.h"
 #include "weights/sha256.h"
 
@@ -35,8 +34,7 @@ std::vector<std::uint8_t> encode_arrays(const ArrayFile& file) {
   return encode_safetensors(tensors, metadata);
 }
 
-ArrayFile decode_arrays(std::vector<std::uint8_t> bytes, const std::string& source) {
-  const SafetensorsFile file(std::move(bytes), source);
+ArrayFile decode_arrays(const SafetensorsFile& file, const std::string& source) {
   ArrayFile result;
   result.metadata = file.metadata();
   const auto stored = result.metadata.find(kDigest);

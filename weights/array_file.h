@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "weights/named_array.h"
+#include "weights/safetensors.h"
 
 namespace karyon {
 
@@ -19,8 +20,8 @@ struct ArrayFile {
 /// Error diverged when a value is not finite.
 std::vector<std::uint8_t> encode_arrays(const ArrayFile& file);
 
-/// `source` names the bytes in messages. Error bad_data when they are broken, do not match the digest, hold another
-/// type than F32 or a value that is not finite.
-ArrayFile decode_arrays(std::vector<std::uint8_t> bytes, const std::string& source);
+/// `source` names the file in messages. Error bad_data when it does not match the digest, holds another type than F32
+/// or a value that is not finite.
+ArrayFile decode_arrays(const SafetensorsFile& file, const std::string& source);
 
 }  // namespace karyon

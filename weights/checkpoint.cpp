@@ -176,8 +176,9 @@ std::vector<std::uint8_t> encode_checkpoint(const Checkpoint& checkpoint) {
 }
 
 Checkpoint decode_checkpoint(std::vector<std::uint8_t> bytes, const std::string& source) {
-  check_origin(SafetensorsFile(bytes, source).metadata(), source);
-  ArrayFile file = decode_arrays(std::move(bytes), source);
+  const SafetensorsFile safetensors(std::move(bytes), source);
+  check_origin(safetensors.metadata(), source);
+  ArrayFile file = decode_arrays(safetensors, source);
   Checkpoint checkpoint = checkpoint_of(file.metadata, source);
   checkpoint.tensors = std::move(file.arrays);
   return checkpoint;

@@ -94,7 +94,7 @@ std::vector<std::uint8_t> encode(const RunState& state) {
 }
 
 RunState decode(std::vector<std::uint8_t> bytes, const std::string& source) {
-  ArrayFile file = decode_arrays(std::move(bytes), source);
+  ArrayFile file = decode_arrays(SafetensorsFile(std::move(bytes), source), source);
   if (file.metadata["karyon_state"] != kFormat) {
     throw Error(Exit::bad_data, source + " is a state of format '" + file.metadata["karyon_state"] +
                                     "', this program reads format " + kFormat);

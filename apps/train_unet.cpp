@@ -45,7 +45,7 @@ TrainingSet load_data(const TrainOptions& options, Log& log) {
              " built-in synthetic pictures; --data trains on your own");
     ProgressBar bar(log, "Drawing", options.synthetic_images, "pictures");
     return make_synthetic_set(options.seed, static_cast<std::uint32_t>(options.synthetic_images), size, size,
-                              options.common.threads, bar_progress(bar));
+                              options.common.threads, bar_progress(bar), options.classes);
   }
   std::unique_ptr<ProgressBar> bar;  // made when the number of pictures is known
   const auto advance = [&](std::size_t, std::size_t total) {
@@ -53,7 +53,8 @@ TrainingSet load_data(const TrainOptions& options, Log& log) {
     bar->advance();
   };
   const bool leave_out = options.skip_bad || options.check_data;
-  TrainingSet set = load_training_set(options.data, size, size, options.common.threads, advance, leave_out);
+  TrainingSet set = load_training_set(options.data, {size, size, options.classes, options.crop > 0},
+                                      options.common.threads, advance, leave_out);
   bar.reset();
   if (options.skip_bad && !set.faults.empty()) {
     log.warn(list_problems(std::to_string(set.faults.size()) + " are left out", set.faults));
@@ -212,7 +213,7 @@ Exit run(int argc, char** argv) {
   write_file(folder.preliminary("env.json"), environment_json(argc, argv, device, options.common.threads));
   folder.preliminary("train.log");
   log.copy_to(folder.path() / "train.log");
-  const TrainingSet set = load_data(options, log);
+  TrainingSet set = load_data(options, log);
   const Split split = divide(set, options, split_file(folder.path()), log);
   write_file(folder.preliminary(kSplitFile), split_to_json(split, set));
   const ModelSummary summary = summarise(*model.unet, options.image_size, options.image_size);

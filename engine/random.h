@@ -23,7 +23,8 @@ enum class Purpose : std::uint32_t {
   brightness = 8,
   colour = 9,
   noise = 10,
-  scale = 11
+  scale = 11,
+  crop = 12
 };
 
 class RandomStream {

@@ -1,6 +1,6 @@
 // A data set of bytes where the kernels can read it.
-// Invariant: on the CPU it is the caller's own memory, which must outlive it; on CUDA a copy in the device's memory,
-// made once, so that an epoch moves nothing but an order of indices.
+// Invariant: it is the caller's own memory, which must outlive it, on the CPU; on CUDA a copy in the device's memory,
+// so that an epoch moves nothing but an order of indices, unless the images themselves were changed.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,9 @@ class ResidentSet {
   ResidentSet(Context& context, std::span<const std::uint8_t> images, std::span<const std::uint8_t> labels, int height,
               int width);
 
+  /// To be called when the caller's bytes have changed.
+  void reload(const Stream& stream);
+
   /// In device memory.
   [[nodiscard]] const std::uint8_t* images() const { return images_; }
   [[nodiscard]] const std::uint8_t* labels() const { return labels_; }
@@ -24,6 +27,7 @@ class ResidentSet {
   [[nodiscard]] int width() const { return width_; }
 
  private:
+  std::span<const std::uint8_t> host_images_, host_labels_;
   std::optional<Buffer> copy_;
   const std::uint8_t* images_;
   const std::uint8_t* labels_;

@@ -150,7 +150,7 @@ TEST_F(CheckpointFile, LocaleChangesNothing) {
 
 TEST_F(CheckpointFile, EveryFieldIsNeeded) {
   for (const auto& [key, value] : metadata) {
-    if (key.starts_with("score.")) continue;
+    if (key.starts_with("score.") || key == "scale") continue;
     Metadata less = metadata;
     less.erase(key);
     expect_refused(with_metadata(good, less),
@@ -158,8 +158,18 @@ TEST_F(CheckpointFile, EveryFieldIsNeeded) {
   }
 }
 
+TEST_F(CheckpointFile, WithoutAScalePicturesAreResized) {
+  Metadata older = metadata;
+  older.erase("scale");
+  EXPECT_EQ(decode_checkpoint(with_metadata(good, older), "older").scale, "resized");
+  Metadata native = metadata;
+  native["scale"] = "native";
+  EXPECT_EQ(decode_checkpoint(with_metadata(good, native), "native").scale, "native");
+}
+
 TEST_F(CheckpointFile, EveryFieldIsChecked) {
   const std::vector<std::pair<std::string, std::string>> wrong{{"karyon_format", "one"},
+                                                               {"scale", "half"},
                                                                {"karyon_format", "0"},
                                                                {"architecture", "unet3d"},
                                                                {"width", "0"},

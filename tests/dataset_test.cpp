@@ -41,7 +41,9 @@ Picture rectangle(int width, int height, int channels, int top, int bottom, int 
   return mask;
 }
 
-std::int64_t count_ones(const std::vector<std::uint8_t>& labels) { return std::count(labels.begin(), labels.end(), 1); }
+std::int64_t count_nuclei_pixels(const std::vector<std::uint32_t>& nuclei) {
+  return std::ranges::count_if(nuclei, [](std::uint32_t n) { return n != 0; });
+}
 
 /// Changes bytes in a file: every place where `from` stands becomes `to`, of the same length.
 void patch(const fs::path& file, const std::string& from, const std::string& to) {
@@ -205,15 +207,15 @@ TEST(Layout, KaggleInAFolderAndInAZipBelowAnyParents) {
       ASSERT_EQ(ids(data), (std::vector<std::string>{"n1", "n2"})) << path;
       const Example empty = data.load_example(0);
       EXPECT_EQ(empty.image.pixels, Bytes(75, 7));
-      EXPECT_EQ(empty.truth, Bytes(25, 0));
+      EXPECT_EQ(empty.nuclei, std::vector<std::uint32_t>(25, 0));
       const Example two = data.load_example(1);
       EXPECT_EQ(two.image.width, 8);
       EXPECT_EQ(two.image.height, 6);
       EXPECT_EQ(two.sha256, sha256_hex(plain_png(8, 6, 3, 9)));
-      Bytes joined(48);
+      std::vector<std::uint32_t> joined(48);
       for (std::size_t y = 0; y < 6; ++y) joined[y * 8] = joined[y * 8 + 1] = 1;
-      for (std::size_t y = 2; y < 4; ++y) joined[y * 8 + 6] = joined[y * 8 + 7] = 1;
-      EXPECT_EQ(two.truth, joined);
+      for (std::size_t y = 2; y < 4; ++y) joined[y * 8 + 6] = joined[y * 8 + 7] = 2;
+      EXPECT_EQ(two.nuclei, joined);
       EXPECT_TRUE(two.warnings.empty());
     }
   }
@@ -227,20 +229,20 @@ TEST(Layout, PairsOfEqualNames) {
   put(dir / "set/masks/a.png", encode_png(rectangle(4, 4, 1, 0, 1, 0, 4)));
   const Dataset data = open(dir.path(), Use::training);
   ASSERT_EQ(ids(data), (std::vector<std::string>{"a", "b"}));
-  EXPECT_EQ(count_ones(*data.load_example(0).truth), 4);
-  EXPECT_EQ(count_ones(*data.load_example(1).truth), 8);
+  EXPECT_EQ(count_nuclei_pixels(*data.load_example(0).nuclei), 4);
+  EXPECT_EQ(count_nuclei_pixels(*data.load_example(1).nuclei), 8);
   fs::remove(dir / "set/masks/a.png");
   expect_error_with(Exit::bad_data, {"a.png", "has no masks"}, [&] { open(dir.path(), Use::training); });
   const Dataset without = open(dir.path());
-  EXPECT_FALSE(without.load_example(0).truth.has_value());
-  EXPECT_TRUE(without.load_example(1).truth.has_value());
+  EXPECT_FALSE(without.load_example(0).nuclei.has_value());
+  EXPECT_TRUE(without.load_example(1).nuclei.has_value());
 }
 
 TEST(Layout, PlainPicturesHaveNoTruth) {
   const TempDir dir;
   const fs::path file = put(dir / "odd name.bin", plain_png(3, 2, 3, 5));
   EXPECT_EQ(ids(open(file)), (std::vector<std::string>{"odd name"}));
-  EXPECT_FALSE(open(file).load_example(0).truth.has_value());
+  EXPECT_FALSE(open(file).load_example(0).nuclei.has_value());
   put(dir / "p/b.png", plain_png(3, 2, 3, 5));
   put(dir / "p/sub/a.PNG", plain_png(3, 2, 3, 5));
   EXPECT_EQ(ids(open(dir / "p")), (std::vector<std::string>{"a", "b"}));
@@ -254,7 +256,7 @@ TEST(Layout, PlainPicturesHaveNoTruth) {
 TEST(Layout, TheTestSetOfKaggleHasNoMasks) {
   const TempDir dir;
   put(dir / "x/images/x.png", plain_png(3, 2, 3, 5));
-  EXPECT_FALSE(open(dir.path()).load_example(0).truth.has_value());
+  EXPECT_FALSE(open(dir.path()).load_example(0).nuclei.has_value());
   expect_error_with(Exit::bad_data, {"x.png", "no folder", "x/masks"}, [&] { open(dir.path(), Use::training); });
 }
 
@@ -297,13 +299,13 @@ TEST(Example, OverlapsAndEmptyMasksAreReported) {
   put(dir / "x/masks/b.png", encode_png(rectangle(6, 6, 1, 2, 4, 1, 3)));
   put(dir / "x/masks/c.png", plain_png(6, 6, 1, 127));  // counts from 128
   const Example example = open(dir.path()).load_example(0);
-  EXPECT_EQ(count_ones(*example.truth), 11);
+  EXPECT_EQ(count_nuclei_pixels(*example.nuclei), 11);
   EXPECT_EQ(example.overlapping_pixels, 2);
   ASSERT_EQ(example.warnings.size(), 2U);
   EXPECT_NE(example.warnings[0].find("c.png has no pixel over 127 (its largest value is 127)"), std::string::npos);
   EXPECT_NE(example.warnings[1].find("2 pixels"), std::string::npos);
   put(dir / "x/masks/c.png", plain_png(6, 6, 1, 128));
-  EXPECT_EQ(count_ones(*open(dir.path()).load_example(0).truth), 36);
+  EXPECT_EQ(count_nuclei_pixels(*open(dir.path()).load_example(0).nuclei), 36);
 }
 
 TEST(Example, AMaskOfAnotherSizeIsNamedWithItsImage) {
@@ -327,8 +329,9 @@ TEST(Example, BrokenFilesAreNamedInsideZipsToo) {
   expect_error_with(Exit::bad_data, {"d.zip: x/masks/m.png"}, [&] { return open(zip).load_example(0); });
   expect_error_with(Exit::bad_data, {"d.zip: y/images/y.png", "not a PNG"}, [&] { return open(zip).load_example(1); });
   // A training load names all of them at once.
-  expect_error_with(Exit::bad_data, {"2 of 3", "x/masks/m.png", "y/images/y.png"},
-                    [&] { load_training_set(zip, 8, 8, 2); });
+  expect_error_with(Exit::bad_data, {"2 of 3", "x/masks/m.png", "y/images/y.png"}, [&] {
+    load_training_set(zip, {8, 8}, 2);
+  });
 }
 
 // The resident set
@@ -343,7 +346,7 @@ TEST(TrainingSet, IsResizedAndInOrderWhateverTheThreads) {
     put(dir / id / "masks" / "m.png", encode_png(rectangle(20 + i, 31, 1, 3, 20, 4, 4 + 2 * i)));
   }
   std::vector<std::size_t> seen;
-  const TrainingSet one = load_training_set(dir.path(), 16, 12, 1, [&](std::size_t done, std::size_t total) {
+  const TrainingSet one = load_training_set(dir.path(), {16, 12}, 1, [&](std::size_t done, std::size_t total) {
     EXPECT_EQ(total, 9U);
     seen.push_back(done);
   });
@@ -354,8 +357,8 @@ TEST(TrainingSet, IsResizedAndInOrderWhateverTheThreads) {
   EXPECT_EQ(one.images.size(), 9U * 16 * 12 * 3);
   EXPECT_EQ(one.labels.size(), 9U * 16 * 12);
   EXPECT_EQ(one.background_images, 1U);  // n0's rectangle has no columns
-  EXPECT_GT(count_ones(one.labels), 0);
-  const TrainingSet four = load_training_set(dir.path(), 16, 12, 4);
+  EXPECT_GT(std::ranges::count(one.labels, 1), 0);
+  const TrainingSet four = load_training_set(dir.path(), {16, 12}, 4);
   EXPECT_EQ(one.images, four.images);
   EXPECT_EQ(one.labels, four.labels);
   EXPECT_EQ(one.ids, four.ids);
@@ -368,7 +371,7 @@ TEST(TrainingSet, RoundsToTheNearest) {
   image.pixels = {0, 10, 255, 10, 13, 0};
   put(dir / "x/images/x.png", encode_png(image));
   put(dir / "x/masks/m.png", encode_png(rectangle(2, 1, 1, 0, 1, 1, 2)));
-  const TrainingSet set = load_training_set(dir.path(), 1, 4, 1);
+  const TrainingSet set = load_training_set(dir.path(), {1, 4}, 1);
   // 0 2.5 7.5 10; 10 10.75 12.25 13; 255 191.25 63.75 0
   EXPECT_EQ(set.images, (Bytes{0, 10, 255, 3, 11, 191, 8, 12, 64, 10, 13, 0}));
   EXPECT_EQ(set.labels, (Bytes{0, 0, 1, 1}));
@@ -380,7 +383,7 @@ TEST(TrainingSet, TheSamePictureTwiceIsReported) {
     put(dir / id / "images/i.png", plain_png(4, 4, 3, *id == 'b' ? 1 : 2));
     fs::create_directories(dir / id / "masks");
   }
-  const TrainingSet set = load_training_set(dir.path(), 4, 4, 2);
+  const TrainingSet set = load_training_set(dir.path(), {4, 4}, 2);
   EXPECT_EQ(set.background_images, 3U);
   EXPECT_EQ(set.warnings, (std::vector<std::string>{"c_i is the same picture as a_i"}));
 }
@@ -396,7 +399,7 @@ TEST(TrainingSet, AnExceptionOfProgressEndsTheLoad) {
     ++calls;
     throw std::runtime_error("stop");
   };
-  EXPECT_THROW(load_training_set(dir.path(), 4, 4, 1, stop), std::runtime_error);
+  EXPECT_THROW(load_training_set(dir.path(), {4, 4}, 1, stop), std::runtime_error);
   EXPECT_EQ(calls, 1U);
 }
 
@@ -405,14 +408,15 @@ TEST(TrainingSet, NucleiOfTheDataScienceBowl) {
   const fs::path zip = fs::path(shared != nullptr ? fs::path(shared) : fs::path(KARYON_SOURCE) / "../shared") /
                        "data/dsb2018_stage1_train.zip";
   if (!fs::exists(zip)) GTEST_SKIP() << zip << " is not there";
-  const TrainingSet set = load_training_set(zip, 128, 128, 2);
+  const TrainingSet set = load_training_set(zip, {128, 128}, 2);
   ASSERT_EQ(set.size(), 586U);
   EXPECT_TRUE(std::is_sorted(set.ids.begin(), set.ids.end()));
   EXPECT_EQ(set.ids[0], "00071198d059ba7f5914a526d124d28e6d010c92466da21d4a04cd5413362552");
   EXPECT_EQ(set.background_images, 0U);
   EXPECT_EQ(set.warnings.size(), 5U);  // the corrected masks overlap in five images
   // 13.834%, counted by an implementation in Python with Pillow.
-  EXPECT_NEAR(static_cast<double>(count_ones(set.labels)) / static_cast<double>(set.labels.size()), 0.138340556, 1e-8);
+  EXPECT_NEAR(static_cast<double>(std::ranges::count(set.labels, 1)) / static_cast<double>(set.labels.size()),
+              0.138340556, 1e-8);
 }
 
 }  // namespace

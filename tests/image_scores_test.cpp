@@ -7,11 +7,12 @@ namespace karyon {
 namespace {
 
 using Mask = std::vector<std::uint8_t>;
+using Nuclei = std::vector<std::uint32_t>;
 
 TEST(ImageScores, CountsPixels) {
   // 10 pixels: 3 common, 2 predicted alone, 1 true alone, 4 of neither.
   const ImageScores s =
-      score_image("a", Mask{255, 255, 255, 255, 255, 0, 0, 0, 0, 0}, Mask{1, 1, 1, 0, 0, 1, 0, 0, 0, 0});
+      score_image("a", Mask{255, 255, 255, 255, 255, 0, 0, 0, 0, 0}, Nuclei{1, 1, 1, 0, 0, 1, 0, 0, 0, 0});
   EXPECT_DOUBLE_EQ(s.accuracy, 0.7);
   EXPECT_DOUBLE_EQ(s.iou, 3.0 / 6.0);
   EXPECT_DOUBLE_EQ(s.dice, 6.0 / 9.0);
@@ -21,14 +22,14 @@ TEST(ImageScores, CountsPixels) {
 }
 
 TEST(ImageScores, NothingAtAllIsRightAndAllAgainstNothingIsWrong) {
-  const ImageScores none = score_image("a", Mask{0, 0}, Mask{0, 0});
+  const ImageScores none = score_image("a", Mask{0, 0}, Nuclei{0, 0});
   EXPECT_EQ(none.accuracy, 1);
   EXPECT_EQ(none.iou, 1);
   EXPECT_EQ(none.dice, 1);
-  const ImageScores all = score_image("a", Mask{255, 255}, Mask{1, 1});
+  const ImageScores all = score_image("a", Mask{255, 255}, Nuclei{1, 1});
   EXPECT_EQ(all.iou, 1);
   EXPECT_EQ(all.dice, 1);
-  for (const auto& [p, t] : {std::pair(Mask{255, 255}, Mask{0, 0}), std::pair(Mask{0, 0}, Mask{1, 1})}) {
+  for (const auto& [p, t] : {std::pair(Mask{255, 255}, Nuclei{0, 0}), std::pair(Mask{0, 0}, Nuclei{1, 1})}) {
     const ImageScores s = score_image("a", p, t);
     EXPECT_EQ(s.accuracy, 0);
     EXPECT_EQ(s.iou, 0);
@@ -38,8 +39,8 @@ TEST(ImageScores, NothingAtAllIsRightAndAllAgainstNothingIsWrong) {
 
 TEST(ImageScores, OfAllImagesPixelsArePooledAndAccuracyIsTheMean) {
   const std::vector<ImageScores> scores = {
-      score_image("small", Mask{255, 0}, Mask{0, 1}),                                           // iou 0, accuracy 0
-      score_image("large", Mask{255, 255, 255, 0, 0, 0, 0, 0}, Mask{1, 1, 1, 1, 0, 0, 0, 0})};  // 3 of 4, 7 of 8
+      score_image("small", Mask{255, 0}, Nuclei{0, 1}),                                           // iou 0, accuracy 0
+      score_image("large", Mask{255, 255, 255, 0, 0, 0, 0, 0}, Nuclei{1, 1, 1, 1, 0, 0, 0, 0})};  // 3 of 4, 7 of 8
   const TotalScores all = total_scores(scores);
   EXPECT_EQ(all.images, 2U);
   EXPECT_DOUBLE_EQ(all.accuracy, (0.0 + 7.0 / 8.0) / 2);
@@ -51,8 +52,8 @@ TEST(ImageScores, OfAllImagesPixelsArePooledAndAccuracyIsTheMean) {
 }
 
 std::vector<ImageScores> three() {
-  return {score_image("good", Mask{255, 0}, Mask{1, 0}), score_image("b,ad", Mask{255, 0}, Mask{0, 1}),
-          score_image("also bad", Mask{255, 0}, Mask{0, 0})};
+  return {score_image("good", Mask{255, 0}, Nuclei{1, 0}), score_image("b,ad", Mask{255, 0}, Nuclei{0, 1}),
+          score_image("also bad", Mask{255, 0}, Nuclei{0, 0})};
 }
 
 TEST(ImageScores, TheFileHasTheWorstFirstAndAllLast) {

@@ -198,7 +198,7 @@ TEST(TrainUnet, AFolderItsZipAndPairsOfItAreOneDataSet) {
   for (std::size_t i = 0; i < data.size(); ++i) {
     const Example example = data.load_example(i);
     Picture mask(example.image.width, example.image.height, 1);
-    std::transform(example.truth->begin(), example.truth->end(), mask.pixels.begin(),
+    std::transform(example.nuclei->begin(), example.nuclei->end(), mask.pixels.begin(),
                    [](std::uint8_t on) { return static_cast<std::uint8_t>(255 * on); });
     const std::string file = example.id + ".png", bytes = text_of(pictures / example.id / "images" / file);
     put(dir / "pairs/inputs" / file, {bytes.begin(), bytes.end()});

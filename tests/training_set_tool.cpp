@@ -37,7 +37,7 @@ int run(const std::vector<std::string>& arguments) {
   const std::filesystem::path out = arguments[2];
   std::filesystem::create_directories(out / "inputs");
   std::filesystem::create_directories(out / "masks");
-  const TrainingSet set = load_training_set(arguments[0], size, size, allowed_cpus());
+  const TrainingSet set = load_training_set(arguments[0], {size, size}, allowed_cpus());
   for (std::size_t i = 0; i < set.size(); ++i) {
     const std::string file = set.ids[i] + ".png";
     write_file(out / "inputs" / file, encode_png(picture_of(set.images, i, size, 3)));

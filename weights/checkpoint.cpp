@@ -103,6 +103,7 @@ Metadata metadata_of(const Checkpoint& checkpoint) {
       {"decoder_filters", list_text(checkpoint.decoder_filters)},
       {"classes", number_text(checkpoint.classes)},
       {"image_size", list_text(std::array{checkpoint.image_height, checkpoint.image_width})},
+      {"scale", checkpoint.scale},
       {"encoder_family", checkpoint.encoder_family},
       {"padding", checkpoint.padding},
       {"activation", checkpoint.activation},
@@ -132,6 +133,8 @@ Checkpoint checkpoint_of(const Metadata& metadata, const std::string& source) {
   const std::vector<int> size = fields.list_of<int>(2, "image_size", 1, many);
   checkpoint.image_height = size[0];
   checkpoint.image_width = size[1];
+  // Checkpoints from before there was a choice lack it.
+  if (metadata.contains("scale")) checkpoint.scale = fields.one_of("scale", "resized", "native");
   checkpoint.encoder_family = fields.text("encoder_family");
   checkpoint.padding = fields.one_of("padding", "same", "symmetric");
   checkpoint.activation = fields.one_of("activation", "relu6", "relu");

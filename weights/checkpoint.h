@@ -23,6 +23,7 @@ struct Checkpoint {
   int classes = 2;
   int image_height = 128;
   int image_width = 128;
+  std::string scale = "resized";     // pictures as a whole at the image size, or "native": any part of them as it is
   std::string encoder_family;        // "tf-slim", or what the encoder started from otherwise
   std::string padding = "same";      // "same" or "symmetric"
   std::string activation = "relu6";  // of the encoder: "relu6" or "relu"

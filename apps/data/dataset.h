@@ -27,9 +27,11 @@ enum class Use : std::uint8_t {
 
 struct Example {
   std::string id;
-  Picture image;                                   // RGB, its own size
-  std::optional<std::vector<std::uint8_t>> truth;  // height * width, 1 in any nucleus, else 0: all masks joined
-  std::int64_t overlapping_pixels = 0;             // in more than one mask
+  Picture image;  // RGB, its own size
+  // height * width: 0 background, else the nucleus, numbered from 1 in the order of the mask files; where masks overlap
+  // the later one has the pixel. A single file that holds all nuclei is taken apart into its connected components.
+  std::optional<std::vector<std::uint32_t>> nuclei;
+  std::int64_t overlapping_pixels = 0;  // in more than one mask
   std::vector<std::string> warnings;
   std::string sha256;  // of the image file's bytes
 };

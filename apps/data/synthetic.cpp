@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "apps/data/class_labels.h"
 #include "apps/data/render.h"
 #include "apps/data/scene.h"
 #include "apps/images/png.h"
@@ -67,15 +68,15 @@ SyntheticPicture make_synthetic_picture(std::uint64_t seed, std::uint32_t index,
 }
 
 TrainingSet make_synthetic_set(std::uint64_t seed, std::uint32_t count, int height, int width, int threads,
-                               const Progress& progress) {
+                               const Progress& progress, int classes) {
   TrainingSet set = make_training_set(count, height, width);
   const std::size_t pixels = static_cast<std::size_t>(height) * static_cast<std::size_t>(width);
   for_each_item(count, threads, progress, [&](std::size_t index, int /*worker*/) {
     const auto number = static_cast<std::uint32_t>(index);
     const SyntheticPicture made = make_synthetic_picture(seed, number, height, width);
     std::copy(made.image.pixels.begin(), made.image.pixels.end(), &set.images[index * pixels * 3]);
-    std::transform(made.instances.begin(), made.instances.end(), &set.labels[index * pixels],
-                   [](std::uint16_t nucleus) { return nucleus != 0 ? std::uint8_t{1} : std::uint8_t{0}; });
+    class_labels(std::vector<std::uint32_t>(made.instances.begin(), made.instances.end()), height, width, classes,
+                 &set.labels[index * pixels]);
     set.ids[index] = id_of(number);
     set.sha256[index] = sha256_hex(made.image.pixels);
   });

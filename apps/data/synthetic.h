@@ -29,9 +29,9 @@ struct SyntheticPicture {
 /// Sizes of shapes follow min(height, width): a larger picture shows the same scene finer.
 SyntheticPicture make_synthetic_picture(std::uint64_t seed, std::uint32_t index, int height, int width);
 
-/// Pictures 0 .. count-1 in the resident form, with ids synthetic_000000 and so on.
+/// Pictures 0 .. count-1 in the resident form, with ids synthetic_000000 and so on; classes: class_labels.h.
 TrainingSet make_synthetic_set(std::uint64_t seed, std::uint32_t count, int height, int width, int threads,
-                               const Progress& progress = {});
+                               const Progress& progress = {}, int classes = 2);
 
 /// Writes pictures first .. first+count-1 in the Kaggle layout: <id>/images/<id>.png (RGBA, as Kaggle's) and
 /// <id>/masks/<id>_<k>.png, one nucleus a file; the masks folder stands even when it is empty. Error cannot_create or

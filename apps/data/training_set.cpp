@@ -6,6 +6,8 @@
 #include <optional>
 #include <span>
 
+#include "apps/data/class_labels.h"
+#include "apps/data/crops.h"
 #include "apps/data/dataset.h"
 #include "apps/data/problems.h"
 #include "apps/images/resize.h"
@@ -16,10 +18,32 @@
 namespace karyon {
 namespace {
 
-void resize_labels(Stream& stream, const Example& example, int height, int width, std::uint8_t* to) {
+/// The nuclei's numbers are resized as the four bytes that they are.
+std::vector<std::uint32_t> resize_nuclei(Stream& stream, const Example& example, int height, int width) {
   const Picture& image = example.image;
-  ON_DEVICE(resize_nearest, stream, View<const std::uint8_t>(example.truth->data(), 1, image.height, image.width, 1),
-            View<std::uint8_t>(to, 1, height, width, 1));
+  std::vector<std::uint32_t> to(static_cast<std::size_t>(height) * static_cast<std::size_t>(width));
+  ON_DEVICE(resize_nearest, stream,
+            View<const std::uint8_t>(reinterpret_cast<const std::uint8_t*>(example.nuclei->data()), 1, image.height,
+                                     image.width, 4),
+            View<std::uint8_t>(reinterpret_cast<std::uint8_t*>(to.data()), 1, height, width, 4));
+  return to;
+}
+
+void take_example(TrainingSet& set, std::size_t index, const ExampleForm& form, Example& example, Stream& stream) {
+  const std::size_t pixels = static_cast<std::size_t>(set.height) * static_cast<std::size_t>(set.width);
+  if (form.crop) {
+    Original& original = set.originals[index];
+    original.labels.resize(example.image.count());
+    class_labels(*example.nuclei, example.image.height, example.image.width, form.classes, original.labels.data());
+    original.image = std::move(example.image);
+    cut_middle(set, index);
+  } else {
+    resize_picture(stream, example.image, set.height, set.width, &set.images[index * pixels * 3]);
+    class_labels(resize_nuclei(stream, example, set.height, set.width), set.height, set.width, form.classes,
+                 &set.labels[index * pixels]);
+  }
+  set.ids[index] = std::move(example.id);
+  set.sha256[index] = std::move(example.sha256);
 }
 
 /// Closes the gaps that examples left out have left.
@@ -32,7 +56,9 @@ void keep_only(TrainingSet& set, const std::vector<std::size_t>& good) {
     std::copy_n(&set.labels[from * pixels], pixels, &set.labels[to * pixels]);
     set.ids[to] = std::move(set.ids[from]);
     set.sha256[to] = std::move(set.sha256[from]);
+    if (!set.originals.empty()) set.originals[to] = std::move(set.originals[from]);
   }
+  if (!set.originals.empty()) set.originals.resize(good.size());
   set.images.resize(good.size() * pixels * 3);
   set.labels.resize(good.size() * pixels);
   set.ids.resize(good.size());
@@ -54,11 +80,11 @@ TrainingSet make_training_set(std::size_t count, int height, int width) {
   return set;
 }
 
-TrainingSet load_training_set(const std::filesystem::path& path, int height, int width, int threads,
+TrainingSet load_training_set(const std::filesystem::path& path, const ExampleForm& form, int threads,
                               const Progress& progress, bool leave_out) {
   const Dataset data(std::span(&path, 1), leave_out ? Use::checking : Use::training);
-  TrainingSet set = make_training_set(data.size(), height, width);
-  const std::size_t pixels = static_cast<std::size_t>(height) * static_cast<std::size_t>(width);
+  TrainingSet set = make_training_set(data.size(), form.height, form.width);
+  if (form.crop) set.originals.resize(data.size());
   Allocator memory;
   std::vector<std::unique_ptr<Stream>> streams(static_cast<std::size_t>(std::max(threads, 1)));  // one a worker
   for (auto& stream : streams) stream = std::make_unique<Stream>(Device{}, 1, memory);
@@ -67,11 +93,7 @@ TrainingSet load_training_set(const std::filesystem::path& path, int height, int
   for_each_item(data.size(), threads, progress, [&](std::size_t index, int worker) {
     try {
       Example example = data.load_example(index);
-      Stream& stream = *streams[static_cast<std::size_t>(worker)];
-      resize_picture(stream, example.image, height, width, &set.images[index * pixels * 3]);
-      resize_labels(stream, example, height, width, &set.labels[index * pixels]);
-      set.ids[index] = std::move(example.id);
-      set.sha256[index] = std::move(example.sha256);
+      take_example(set, index, form, example, *streams[static_cast<std::size_t>(worker)]);
       warnings[index] = std::move(example.warnings);
     } catch (const Error& error) {
       errors[index] = error;
@@ -108,7 +130,8 @@ void take_stock(TrainingSet& set) {
   std::map<std::string, std::size_t> first;
   for (std::size_t i = 0; i < set.size(); ++i) {
     const std::span<const std::uint8_t> labels(&set.labels[i * pixels], pixels);
-    if (std::find(labels.begin(), labels.end(), 1) == labels.end()) ++set.background_images;
+    const std::span<const std::uint8_t> seen = set.originals.empty() ? labels : set.originals[i].labels;
+    if (std::ranges::all_of(seen, [](std::uint8_t label) { return label == 0; })) ++set.background_images;
     const auto [earlier, is_new] = first.emplace(set.sha256[i], i);
     if (!is_new) {
       set.warnings.push_back(set.ids[i] + " is the same picture as " + set.ids[earlier->second]);

@@ -46,7 +46,7 @@ void sort_worst_first(std::vector<ImageScores>& scores) {
 }  // namespace
 
 ImageScores score_image(const std::string& id, std::span<const std::uint8_t> predicted,
-                        std::span<const std::uint8_t> truth) {
+                        std::span<const std::uint32_t> truth) {
   KARYON_CHECK(predicted.size() == truth.size() && !truth.empty(), "prediction and truth differ in size");
   ImageScores s;
   s.id = id;

@@ -18,7 +18,7 @@ struct ImageScores {
 
 /// Both masks: 0 background, else foreground; equal sizes, not empty.
 ImageScores score_image(const std::string& id, std::span<const std::uint8_t> predicted,
-                        std::span<const std::uint8_t> truth);
+                        std::span<const std::uint32_t> truth);
 
 struct TotalScores {
   std::size_t images = 0;

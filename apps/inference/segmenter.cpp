@@ -67,7 +67,7 @@ void write_outputs(Job& job, const std::vector<float>& probability, double thres
   std::transform(probability.begin(), probability.end(), mask.begin(),
                  [&](float p) { return static_cast<std::uint8_t>(static_cast<double>(p) >= threshold ? 255 : 0); });
   job.foreground = static_cast<std::size_t>(std::count(mask.begin(), mask.end(), 255));
-  if (example.truth) job.scores = score_image(example.id, mask, *example.truth);
+  if (example.nuclei) job.scores = score_image(example.id, mask, *example.nuclei);
   if (!folders.probabilities.empty()) {
     std::vector<std::uint8_t> bytes(probability.size());
     std::transform(probability.begin(), probability.end(), bytes.begin(),

@@ -20,7 +20,8 @@ TrainingSet random_set(const TrainOptions& options) {
       make_training_set(static_cast<std::size_t>(options.batch_size), options.image_size, options.image_size);
   RandomStream random(options.seed, Purpose::bench);
   for (std::uint8_t& byte : set.images) byte = static_cast<std::uint8_t>(random.next_u32());
-  for (std::uint8_t& label : set.labels) label = static_cast<std::uint8_t>(random.below(2));
+  for (std::uint8_t& label : set.labels)
+    label = static_cast<std::uint8_t>(random.below(static_cast<std::uint32_t>(options.classes)));
   return set;
 }
 

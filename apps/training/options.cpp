@@ -86,14 +86,19 @@ TrainOptions parse_train_options(int argc, const char* const* argv) {
   line.number("--encoder-lr", o.encoder_lr, 0.0, 1e3,
               "The encoder's learning rate while it is trained too; 0: the same as --lr");
   line.numbers("--class-weights", o.loss.class_weights, 0.0F, 1e6F,
-               "Weights of background and nucleus in the loss, as 1,2");
+               "Weights of the classes in the loss, background first, as 1,2");
   line.number("--dice-weight", o.loss.dice_weight, 0.0F, 1e3F, "Weight of a Dice term beside the cross-entropy");
   line.toggle("transpose", o.augment.transpose, "Swap rows and columns of training images at random, beside the flips");
   line.number("--brightness", o.augment.brightness, 0.0F, 1.0F, "Training images up to so much brighter or darker");
   line.number("--colour", o.augment.colour, 0.0F, 1.0F, "Each channel up to so much brighter or darker, and shifted");
   line.number("--noise", o.augment.noise, 0.0F, 1.0F, "Normal noise of this deviation, as a share of the range");
   line.number("--zoom", o.augment.scale, 0.0F, 1.0F, "Training images up to so much larger or smaller");
-  line.number("--image-size", o.image_size, kSizeMultiple, 4096, "Side of the training images, a multiple of 32");
+  CLI::Option* size_given = line.number("--image-size", o.image_size, kSizeMultiple, 4096,
+                                        "Side that pictures are resized to for training, a multiple of 32");
+  line.number("--crop", o.crop, 0, 4096,
+              "Train on squares of this side out of the pictures at their own scale instead, drawn anew each epoch");
+  line.number("--classes", o.classes, 2, 3,
+              "2: background and nucleus; 3: background, a nucleus's interior and its border, for touching nuclei");
   line.number("--val-split", o.val_split, 1e-6, 1.0 - 1e-6, "Share of the images kept for validation");
   line.toggle("allow-duplicates", o.allow_duplicates,
               "Train even if the same picture is among those to train on and those to validate on");
@@ -148,9 +153,16 @@ TrainOptions parse_train_options(int argc, const char* const* argv) {
   if (!line.is_given(freeze_given)) o.freeze_encoder = !o.encoder_weights.empty() || o.bench_steps > 0;
   o.width_given = line.is_given(width_given);
   settle_folders(o, resume);
+  if (o.crop > 0) {
+    if (line.is_given(size_given) && o.image_size != o.crop) {
+      throw Error(Exit::usage, "--image-size " + std::to_string(o.image_size) + " contradicts --crop " +
+                                   std::to_string(o.crop) + ", with which nothing is resized");
+    }
+    o.image_size = o.crop;
+  }
   if (o.image_size % kSizeMultiple != 0) {
-    throw Error(Exit::usage, "--image-size " + std::to_string(o.image_size) + ": expected a multiple of " +
-                                 std::to_string(kSizeMultiple));
+    throw Error(Exit::usage, (o.crop > 0 ? "--crop " : "--image-size ") + std::to_string(o.image_size) +
+                                 ": expected a multiple of " + std::to_string(kSizeMultiple));
   }
   if (o.schedule == "one-cycle" && o.warmup_epochs > 0) {
     throw Error(Exit::usage, "--warmup-epochs: --schedule one-cycle has a warm-up of its own");

@@ -35,6 +35,8 @@ struct TrainOptions {
   AugmentSettings augment;  // beside flips, which are always on
   double encoder_lr = 0;    // of the encoder while it is trained; 0: as the rest
   int image_size = 128;
+  int crop = 0;     // > 0: train on squares of this side at the pictures' own scale; image_size is the same then
+  int classes = 2;  // 3: background, interior, border
   double val_split = 0.2;
   bool allow_duplicates = false;
   bool check_data = false;  // look at all of the data, say what is wrong, and stop

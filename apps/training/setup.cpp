@@ -60,6 +60,8 @@ TrainingModel make_training_model(Context& context, const TrainOptions& options)
   }
   d.decoder_filters = options.decoder_filters;
   d.image_height = d.image_width = options.image_size;
+  d.scale = options.crop > 0 ? "native" : "resized";
+  d.classes = options.classes;
 
   model.unet = std::make_unique<UNet>(context, unet_options(d, options.encoder_weights));
   model.unet->initialize(options.seed);

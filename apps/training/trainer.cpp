@@ -8,6 +8,7 @@
 #include "apps/cli/precision.h"
 #include "apps/cli/progress_bar.h"
 #include "apps/cli/stop_signals.h"
+#include "apps/data/crops.h"
 #include "apps/training/monitor.h"
 #include "apps/training/run_recorder.h"
 #include "engine/files.h"
@@ -32,10 +33,12 @@ std::map<std::string, double> named_scores(const EpochResult& r) {
 /// Everything of a run that lives as long as it does.
 class Trainer {
  public:
-  Trainer(Context& context, TrainingModel& model, const TrainingSet& set, const Split& split,
-          const TrainOptions& options, OutputFolder& folder, Log& log)
+  Trainer(Context& context, TrainingModel& model, TrainingSet& set, const Split& split, const TrainOptions& options,
+          OutputFolder& folder, Log& log)
       : context_(context),
         model_(model),
+        set_(set),
+        split_(split),
         split_text_(split_to_json(split, set)),
         options_(options),
         folder_(folder),
@@ -50,19 +53,18 @@ class Trainer {
         runner_(context, step_, training_, options.cuda_graph),
         schedule_(schedule_settings(options, training_.count())),
         interval_(save_interval(options)),
-        train_images_(split.train.size()),
         weights_(folder.make_folder("weights")) {
     folder.make_folder("state");
   }
 
-  TrainingResult run(const TrainingSet& set, const Split& split, const std::optional<RunState>& state) {
+  TrainingResult run(const std::optional<RunState>& state) {
     if (state) {
       restore(*state);
     } else {
-      prepare_encoder(split);
+      prepare_encoder();
     }
     const StopSignals signals;
-    RunRecorder recorder(context_, model_, resident_, set, split, options_, folder_, log_,
+    RunRecorder recorder(context_, model_, resident_, set_, split_, options_, folder_, log_,
                          {.epoch = epoch_, .batch = std::int64_t{epoch_ - 1} * training_.count() + done_steps_ + 1});
     bool stop = is_at_its_end();
     while (!stop) {
@@ -97,10 +99,10 @@ class Trainer {
   }
 
   /// Batch norm that was folded away is measured anew before it is trained on.
-  void prepare_encoder(const Split& split) {
+  void prepare_encoder() {
     constexpr int most_batches = 16;
     if (options_.freeze_encoder || model_.encoder.batch_norm != "folded") return;
-    Batches batches(context_, resident_, split.train, options_.batch_size, model_.description.normalisation,
+    Batches batches(context_, resident_, split_.train, options_.batch_size, model_.description.normalisation,
                     storage_type(options_.common.precision));
     reestimate_batch_norm(context_, model_.unet->encoder(), batches, most_batches);
   }
@@ -119,7 +121,8 @@ class Trainer {
   bool train_epoch(RunRecorder& recorder) {
     ProgressBar bar(log_, "Epoch " + std::to_string(epoch_) + "/" + std::to_string(options_.epochs), training_.count(),
                     "steps");
-    epoch_start_ = last_save_ = Clock::now();
+    epoch_start_ = Clock::now();
+    take_crops();
     const auto first = std::int64_t{epoch_ - 1} * training_.count();
     runner_.begin(options_.seed, static_cast<std::uint32_t>(epoch_), schedule_.rates(first, training_.count()),
                   done_steps_, done_counts_);
@@ -146,6 +149,12 @@ class Trainer {
     return true;
   }
 
+  void take_crops() {
+    if (set_.originals.empty()) return;
+    draw_crops(set_, split_.train, options_.seed, static_cast<std::uint32_t>(epoch_));
+    resident_.reload(context_.stream());
+  }
+
   [[nodiscard]] bool is_save_due() const {
     if (runner_.done()) return false;
     if (interval_.steps > 0) return runner_.steps() % interval_.steps == 0;
@@ -170,7 +179,7 @@ class Trainer {
     EpochResult r;
     r.epoch = epoch_;
     r.train = scores(epoch_counts_.sum);
-    r.images_per_second = static_cast<double>(train_images_) / trained_for;
+    r.images_per_second = static_cast<double>(split_.train.size()) / trained_for;
     if (options_.ema > 0) step_.adam().swap_average();
     model_.unet->fold();
     r.validation = scores(evaluate(context_, *model_.unet, validation_, step_.loss()));
@@ -248,6 +257,8 @@ class Trainer {
 
   Context& context_;
   TrainingModel& model_;
+  TrainingSet& set_;
+  const Split& split_;
   std::string split_text_;
   const TrainOptions& options_;
   OutputFolder& folder_;
@@ -259,7 +270,6 @@ class Trainer {
   EpochRunner runner_;
   Schedule schedule_;
   SaveInterval interval_;
-  std::size_t train_images_;
   std::filesystem::path weights_;
 
   int failed_checkpoints_ = 0, failed_states_ = 0;  // in a row
@@ -275,10 +285,10 @@ class Trainer {
 
 }  // namespace
 
-TrainingResult train(Context& context, TrainingModel& model, const TrainingSet& set, const Split& split,
+TrainingResult train(Context& context, TrainingModel& model, TrainingSet& set, const Split& split,
                      const TrainOptions& options, const std::optional<RunState>& state, OutputFolder& folder,
                      Log& log) {
-  return Trainer(context, model, set, split, options, folder, log).run(set, split, state);
+  return Trainer(context, model, set, split, options, folder, log).run(state);
 }
 
 }  // namespace karyon

@@ -19,7 +19,7 @@ namespace karyon {
 /// Trains `model` on the split of `set` and writes into `folder`, which is kept from the first checkpoint on; goes on
 /// from `state` where there is one. Error diverged when the loss or a weight is not finite, naming the first tensor
 /// whose gradient is not.
-TrainingResult train(Context& context, TrainingModel& model, const TrainingSet& set, const Split& split,
+TrainingResult train(Context& context, TrainingModel& model, TrainingSet& set, const Split& split,
                      const TrainOptions& options, const std::optional<RunState>& state, OutputFolder& folder, Log& log);
 
 }  // namespace karyon

@@ -104,7 +104,8 @@ TiffHandle open(TiffMemory& memory, const char* mode, std::uint64_t max_allocati
 
 }  // namespace
 
-TiffHandle open_tiff(TiffMemory& memory, std::uint64_t max_allocation) { return open(memory, "r", max_allocation); }
+// c: strips as they are stored, where libtiff would divide a large one and calculate sizes of its own.
+TiffHandle open_tiff(TiffMemory& memory, std::uint64_t max_allocation) { return open(memory, "rc", max_allocation); }
 
 TiffHandle create_tiff(TiffMemory& memory) { return open(memory, "w", 0); }
 

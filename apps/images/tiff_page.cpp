@@ -84,12 +84,18 @@ void read_blocks(TIFF* tiff, TiffPage& page, const std::string& name) {
   }
 }
 
-/// A header that promises more than its data can become is a lie, or the file is cut.
-void check_amount(TIFF* tiff, const TiffPage& page, const std::string& name) {
+/// Every strip and tile lies within the file. A header that promises more than they can become is a lie.
+void check_amount(TIFF* tiff, const TiffMemory& memory, const TiffPage& page, const std::string& name) {
   const std::uint32_t blocks = page.is_tiled ? TIFFNumberOfTiles(tiff) : TIFFNumberOfStrips(tiff);
+  const std::uint64_t size = memory.bytes.size();
   std::uint64_t data = 0;
   for (std::uint32_t block = 0; block < blocks; ++block) {
-    data += std::min(TIFFGetStrileByteCount(tiff, block), std::uint64_t{1} << 31);
+    const std::uint64_t offset = TIFFGetStrileOffset(tiff, block), bytes = TIFFGetStrileByteCount(tiff, block);
+    if (offset > size || bytes > size - offset) {
+      throw Error(Exit::bad_data, name + ": the TIFF is cut short: " + (page.is_tiled ? "tile " : "strip ") +
+                                      std::to_string(block) + " lies beyond the file's end");
+    }
+    data += bytes;
   }
   if (row_bytes(page) * page.height > data * greatest_ratio(page.compression) + 4096) {
     throw Error(Exit::bad_data, name + ": the TIFF is cut short: too little data for " + std::to_string(page.width) +
@@ -101,10 +107,10 @@ void check_amount(TIFF* tiff, const TiffPage& page, const std::string& name) {
 
 int count_pages(TIFF* tiff, TiffMemory& memory, const std::string& name) {
   memory.error.clear();
+  memory.warning.clear();
   const auto pages = static_cast<int>(TIFFNumberOfDirectories(tiff));
-  if (!memory.error.empty()) {
-    throw Error(Exit::bad_data, name + ": the TIFF's list of pages is broken: " + memory.error);
-  }
+  const std::string& reason = memory.error.empty() ? memory.warning : memory.error;  // of a circle it only warns
+  if (!reason.empty()) throw Error(Exit::bad_data, name + ": the TIFF's list of pages is broken: " + reason);
   return pages;
 }
 
@@ -130,7 +136,7 @@ TiffPage read_page(TIFF* tiff, TiffMemory& memory, const std::string& name, cons
     page.photometric = PHOTOMETRIC_RGB;
   }
   read_blocks(tiff, page, name);
-  check_amount(tiff, page, name);
+  check_amount(tiff, memory, page, name);
   if (!memory.error.empty()) throw Error(Exit::bad_data, name + ": the TIFF is broken: " + memory.error);
   return page;
 }

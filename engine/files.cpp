@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -120,6 +121,10 @@ class Temporary {
   Descriptor fd_;
 };
 
+[[noreturn]] void fail_write(const std::filesystem::path& path, Exit exit, int code) {
+  throw Error(exit, "cannot write " + quoted(path) + ": " + errno_text(code));
+}
+
 }  // namespace
 
 std::vector<std::uint8_t> read_file(const std::filesystem::path& path, std::uint64_t max_bytes) {
@@ -153,26 +158,43 @@ std::vector<std::uint8_t> read_file(const std::filesystem::path& path, std::uint
   return bytes;
 }
 
-void write_file(const std::filesystem::path& path, std::span<const std::uint8_t> bytes) {
-  const auto fail = [&path](Exit exit, int code) {
-    throw Error(exit, "cannot write " + quoted(path) + ": " + errno_text(code));
-  };
-  if (!path.has_filename()) fail(Exit::cannot_create, EISDIR);
+struct FileWriter::Parts {
+  explicit Parts(const std::filesystem::path& parent)
+      : folder(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+    if (folder.get() >= 0) temporary.emplace(folder.get());
+  }
+  Descriptor folder;
+  std::optional<Temporary> temporary;
+};
+
+FileWriter::FileWriter(std::filesystem::path path) : path_(std::move(path)) {
+  if (!path_.has_filename()) fail_write(path_, Exit::cannot_create, EISDIR);
   struct stat status {};
-  if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
+  if (::stat(path_.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
     // A rename would put a plain file in the place of, say, /dev/null.
-    throw Error(Exit::cannot_create, "cannot write " + quoted(path) + ": a folder or device of that name is there");
+    throw Error(Exit::cannot_create, "cannot write " + quoted(path_) + ": a folder or device of that name is there");
   }
-  const std::filesystem::path parent = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-  const Descriptor folder(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.get() < 0) fail(Exit::cannot_create, errno);
-  Temporary temporary(folder.get());
-  if (!temporary.made()) fail(Exit::cannot_create, errno);
-  if (!write_all(temporary.file().get(), bytes) || !sync(temporary.file().get()) || temporary.file().close() != 0) {
-    fail(Exit::io, errno);
-  }
-  if (!temporary.rename_to(path.filename().string())) fail(Exit::cannot_create, errno);
-  if (!sync(folder.get())) fail(Exit::io, errno);
+  parts_ = std::make_unique<Parts>(path_.has_parent_path() ? path_.parent_path() : std::filesystem::path("."));
+  if (!parts_->temporary || !parts_->temporary->made()) fail_write(path_, Exit::cannot_create, errno);
+}
+
+FileWriter::~FileWriter() = default;
+
+void FileWriter::write(std::span<const std::uint8_t> bytes) {
+  if (!write_all(parts_->temporary->file().get(), bytes)) fail_write(path_, Exit::io, errno);
+}
+
+void FileWriter::commit() {
+  Temporary& temporary = *parts_->temporary;
+  if (!sync(temporary.file().get()) || temporary.file().close() != 0) fail_write(path_, Exit::io, errno);
+  if (!temporary.rename_to(path_.filename().string())) fail_write(path_, Exit::cannot_create, errno);
+  if (!sync(parts_->folder.get())) fail_write(path_, Exit::io, errno);
+}
+
+void write_file(const std::filesystem::path& path, std::span<const std::uint8_t> bytes) {
+  FileWriter file(path);
+  file.write(bytes);
+  file.commit();
 }
 
 std::filesystem::path previous_of(const std::filesystem::path& path) { return path.string() + ".prev"; }

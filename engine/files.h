@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,7 +22,28 @@ std::vector<std::uint8_t> read_file(const std::filesystem::path& path, std::uint
 void write_file(const std::filesystem::path& path, std::span<const std::uint8_t> bytes);
 void write_file(const std::filesystem::path& path, std::string_view text);
 
-/// The same, and what stood there before stays beside it as previous_of(path) until the new file was read back and is
+/// A file written piece by piece, for what is too large to be held whole.
+/// Invariant: it appears by commit() alone, as write_file's would; destroyed before that, it leaves nothing behind.
+class FileWriter {
+ public:
+  /// Error cannot_create when the folder cannot be written or something other than a file has that name.
+  explicit FileWriter(std::filesystem::path path);
+  FileWriter(const FileWriter&) = delete;
+  FileWriter& operator=(const FileWriter&) = delete;
+  ~FileWriter();
+
+  /// Behind what was written so far. Error io.
+  void write(std::span<const std::uint8_t> bytes);
+  /// Once, behind the last write. Error io, or cannot_create when the name cannot be taken.
+  void commit();
+
+ private:
+  struct Parts;
+  std::filesystem::path path_;
+  std::unique_ptr<Parts> parts_;
+};
+
+/// write_file, and what stood there before stays beside it as previous_of(path) until the new file was read back and is
 /// what was written; then it goes. Error io when it is not: what stood there before is in its place again.
 void write_file_verified(const std::filesystem::path& path, std::span<const std::uint8_t> bytes);
 

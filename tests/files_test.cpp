@@ -157,5 +157,28 @@ TEST(WriteFile, FailureHalfWayKeepsTheOldFile) {
   EXPECT_EQ(dir.names(), std::vector<std::string>{"x"});
 }
 
+TEST(FileWriter, PiecesAppearTogetherAtTheEnd) {
+  const TempDir dir;
+  write_file(dir / "x", "old");
+  {
+    FileWriter file(dir / "x");
+    file.write(std::vector<std::uint8_t>{'n', 'e'});
+    file.write({});
+    file.write(std::vector<std::uint8_t>{'w'});
+    EXPECT_EQ(text_of(dir / "x"), "old");
+    file.commit();
+  }
+  EXPECT_EQ(text_of(dir / "x"), "new");
+  EXPECT_EQ(dir.names(), std::vector<std::string>{"x"});
+}
+
+TEST(FileWriter, WithoutCommitNothingChanges) {
+  const TempDir dir;
+  write_file(dir / "x", "old");
+  FileWriter(dir / "x").write(std::vector<std::uint8_t>{'n'});
+  EXPECT_EQ(text_of(dir / "x"), "old");
+  EXPECT_EQ(dir.names(), std::vector<std::string>{"x"});
+}
+
 }  // namespace
 }  // namespace karyon

@@ -9,13 +9,13 @@
 #include <gtest/gtest.h>
 
 #include "apps/drawing/canvas.h"
-#include "apps/images/png.h"
+#include "apps/images/decode.h"
 
 namespace karyon {
 
 class PngProbe {
  public:
-  explicit PngProbe(const Canvas& canvas) : picture_(decode_png(canvas.png(), "drawing", {})) {}
+  explicit PngProbe(const Canvas& canvas) : picture_(decode_rgb(canvas.png(), "drawing")) {}
 
   [[nodiscard]] const Picture& picture() const { return picture_; }
   [[nodiscard]] std::array<int, 3> at(Point p) const {

@@ -13,7 +13,8 @@ int main(int argc, char** argv) {
                                                                        {"zip", karyon::zip_seeds},
                                                                        {"hdf5", karyon::hdf5_seeds},
                                                                        {"keras_zip", karyon::keras_zip_seeds},
-                                                                       {"onnx", karyon::onnx_seeds}};
+                                                                       {"onnx", karyon::onnx_seeds},
+                                                                       {"tiff", karyon::tiff_seeds}};
   const auto reader = argc == 3 ? readers.find(argv[1]) : readers.end();
   if (reader == readers.end()) {
     std::fprintf(stderr, "usage: seed_tool READER FOLDER; readers:");

@@ -22,5 +22,6 @@ std::vector<Seed> zip_seeds();
 std::vector<Seed> hdf5_seeds();
 std::vector<Seed> keras_zip_seeds();
 std::vector<Seed> onnx_seeds();
+std::vector<Seed> tiff_seeds();
 
 }  // namespace karyon

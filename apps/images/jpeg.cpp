@@ -61,17 +61,10 @@ struct Free {
 
 }  // namespace
 
-Picture decode_jpeg(std::span<const std::uint8_t> bytes, const std::string& name, const PictureLimits& limits) {
+RawPicture decode_jpeg(std::span<const std::uint8_t> bytes, const std::string& name, const PictureLimits& limits) {
   if (bytes.size() > INT_MAX) throw Error(Exit::bad_data, name + ": the JPEG is larger than 2 GB");
   const Frame frame = find_frame(bytes, name);
-  const std::string size = std::to_string(frame.width) + " x " + std::to_string(frame.height);
-  if (frame.width == 0 || frame.height == 0) {
-    throw Error(Exit::bad_data, name + ": the JPEG's header says " + size + " pixels, which no image can have");
-  }
-  if (static_cast<std::uint64_t>(frame.width) * static_cast<std::uint64_t>(frame.height) > limits.max_pixels) {
-    throw Error(Exit::bad_data, name + ": " + size + " pixels are over the limit of " +
-                                    std::to_string(limits.max_pixels) + "; cut the image into tiles");
-  }
+  check_size(static_cast<std::uint64_t>(frame.width), static_cast<std::uint64_t>(frame.height), name, "JPEG", limits);
   if (frame.components != 1 && frame.components != 3) {
     throw Error(Exit::bad_data,
                 name + " is a " +
@@ -81,11 +74,11 @@ Picture decode_jpeg(std::span<const std::uint8_t> bytes, const std::string& name
   }
   int width = 0, height = 0, stored = 0;
   const std::unique_ptr<stbi_uc, Free> pixels(
-      stbi_load_from_memory(bytes.data(), static_cast<int>(bytes.size()), &width, &height, &stored, 3));
+      stbi_load_from_memory(bytes.data(), static_cast<int>(bytes.size()), &width, &height, &stored, frame.components));
   if (!pixels) throw Error(Exit::bad_data, name + ": the JPEG is broken: " + stbi_failure_reason());
   KARYON_CHECK(width == frame.width && height == frame.height, "the size that the header says");
-  Picture picture(width, height, 3);
-  std::memcpy(picture.pixels.data(), pixels.get(), picture.pixels.size());
+  RawPicture picture(width, height, frame.components, 8);
+  std::memcpy(picture.narrow.data(), pixels.get(), picture.narrow.size());
   return picture;
 }
 

@@ -8,11 +8,11 @@
 #include <string>
 
 #include "apps/images/decode.h"
-#include "apps/images/picture.h"
+#include "apps/images/raw_picture.h"
 
 namespace karyon {
 
-/// RGB, 3 channels, by the rules of decode.h. Error bad_data.
-Picture decode_jpeg(std::span<const std::uint8_t> bytes, const std::string& name, const PictureLimits& limits);
+/// 1 channel for grey files, 3 for colour; 8 bits, by the rules of decode.h. Error bad_data.
+RawPicture decode_jpeg(std::span<const std::uint8_t> bytes, const std::string& name, const PictureLimits& limits);
 
 }  // namespace karyon

@@ -10,13 +10,21 @@
 
 #include "apps/images/decode.h"
 #include "apps/images/picture.h"
+#include "apps/images/raw_picture.h"
 
 namespace karyon {
 
-/// 1 channel for grey files, 3 for colour and palette; 8 bits, no alpha, by the rules of decode.h. Error bad_data.
-Picture decode_png(std::span<const std::uint8_t> bytes, const std::string& name, const PictureLimits& limits);
+/// 1 channel for grey files, 3 for colour and palette; 8 or 16 bits, no alpha, by the rules of decode.h. Error
+/// bad_data.
+RawPicture decode_png(std::span<const std::uint8_t> bytes, const std::string& name, const PictureLimits& limits);
+
+/// Whether a PNG's header says one grey channel of 8 or 16 bits, whose samples are what was written.
+bool holds_labels(std::span<const std::uint8_t> bytes);
 
 /// The bytes of a PNG file, 8 bits a channel, of 1, 3 or 4 channels.
 std::vector<std::uint8_t> encode_png(const Picture& picture);
+
+/// One grey channel of 16 bits: height * width labels, row by row from the top.
+std::vector<std::uint8_t> encode_png16_grey(std::span<const std::uint16_t> labels, int width, int height);
 
 }  // namespace karyon

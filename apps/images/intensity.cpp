@@ -1,0 +1,109 @@
+#include "apps/images/intensity.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+#include "kernels/check.h"
+
+namespace karyon {
+namespace {
+
+/// How many samples have each value.
+std::vector<std::uint64_t> histogram(const RawPicture& raw) {
+  std::vector<std::uint64_t> counts(std::size_t{1} << raw.bits);
+  for (const std::uint8_t value : raw.narrow) ++counts[value];
+  for (const std::uint16_t value : raw.wide) ++counts[value];
+  return counts;
+}
+
+/// The sample of this rank, from 0, were they sorted.
+double value_at(const std::vector<std::uint64_t>& counts, std::uint64_t rank) {
+  std::size_t value = 0;
+  for (std::uint64_t below = counts[0]; below <= rank; below += counts[value]) ++value;
+  return static_cast<double>(value);
+}
+
+double percentile_of(const std::vector<std::uint64_t>& counts, std::size_t samples, double percent) {
+  KARYON_CHECK(samples > 0 && percent >= 0 && percent <= 100, "a share of at least one sample");
+  const double rank = percent / 100 * static_cast<double>(samples - 1);
+  const auto below = static_cast<std::uint64_t>(rank);
+  const double low = value_at(counts, below);
+  const double high = value_at(counts, std::min<std::uint64_t>(below + 1, samples - 1));
+  return low + (high - low) * (rank - static_cast<double>(below));
+}
+
+/// What each value becomes.
+std::vector<std::uint8_t> table_of(const RawPicture& raw, Normalise how) {
+  std::vector<std::uint8_t> table(std::size_t{1} << raw.bits);
+  if (how == Normalise::plain) {
+    for (std::size_t v = 0; v < table.size(); ++v) table[v] = static_cast<std::uint8_t>(v >> (raw.bits - 8));
+    return table;
+  }
+  const std::vector<std::uint64_t> counts = histogram(raw);
+  const double low = percentile_of(counts, raw.samples(), 1), high = percentile_of(counts, raw.samples(), 99.8);
+  for (std::size_t v = 0; v < table.size(); ++v) {
+    const double above = static_cast<double>(v) - low;
+    const double share = high > low ? above / (high - low) : static_cast<double>(above > 0);
+    table[v] = static_cast<std::uint8_t>(std::lround(255 * std::clamp(share, 0.0, 1.0)));
+  }
+  return table;
+}
+
+/// Where position i beyond a line of n samples lies within it.
+std::size_t reflected(int i, int n) {
+  if (n == 1) return 0;
+  const std::int64_t period = 2 * (std::int64_t{n} - 1);
+  const std::int64_t at = ((i % period) + period) % period;
+  return static_cast<std::size_t>(std::min(at, period - at));
+}
+
+}  // namespace
+
+double percentile(const RawPicture& raw, double percent) {
+  return percentile_of(histogram(raw), raw.samples(), percent);
+}
+
+Picture to_eight_bits(RawPicture raw, Normalise how) {
+  Picture picture;
+  picture.width = raw.width;
+  picture.height = raw.height;
+  picture.channels = raw.channels;
+  if (raw.bits == 8 && how == Normalise::plain) {
+    picture.pixels = std::move(raw.narrow);
+    return picture;
+  }
+  const std::vector<std::uint8_t> table = table_of(raw, how);
+  picture.pixels.resize(raw.samples());
+  if (raw.bits == 8) {
+    std::ranges::transform(raw.narrow, picture.pixels.begin(), [&table](std::uint8_t v) { return table[v]; });
+  } else {
+    std::ranges::transform(raw.wide, picture.pixels.begin(), [&table](std::uint16_t v) { return table[v]; });
+  }
+  return picture;
+}
+
+Picture to_rgb8(RawPicture raw, Normalise how) {
+  Picture picture = to_eight_bits(std::move(raw), how);
+  if (picture.channels == 3) return picture;
+  Picture rgb(picture.width, picture.height, 3);
+  copy_window_rgb(picture, 0, 0, picture.width, picture.height, rgb.pixels.data());
+  return rgb;
+}
+
+void copy_window_rgb(const Picture& picture, int x, int y, int w, int h, std::uint8_t* to) {
+  KARYON_CHECK(picture.channels == 1 || picture.channels == 3, "grey or RGB");
+  const auto channels = static_cast<std::size_t>(picture.channels);
+  std::vector<std::size_t> columns(static_cast<std::size_t>(w));  // as byte offsets within a row
+  for (int u = 0; u < w; ++u) columns[static_cast<std::size_t>(u)] = reflected(x + u, picture.width) * channels;
+  for (int v = 0; v < h; ++v) {
+    const std::size_t row = reflected(y + v, picture.height);
+    const std::uint8_t* from = picture.pixels.data() + row * static_cast<std::size_t>(picture.width) * channels;
+    for (const std::size_t column : columns) {
+      for (std::size_t ch = 0; ch < 3; ++ch) *to++ = from[column + std::min(ch, channels - 1)];
+    }
+  }
+}
+
+}  // namespace karyon

@@ -1,15 +1,16 @@
 // infer_unet: segments pictures with a trained model. From top to bottom: flags, device, model, pictures, results.
 #include <algorithm>
-#include <cstdio>
 #include <iostream>
 
 #include "apps/cli/device.h"
 #include "apps/cli/output_folder.h"
 #include "apps/cli/precision.h"
 #include "apps/cli/program.h"
+#include "apps/data/path_list.h"
 #include "apps/inference/bench.h"
 #include "apps/inference/options.h"
 #include "apps/inference/segmenter.h"
+#include "apps/models/built_in_model.h"
 
 namespace karyon {
 namespace {
@@ -17,14 +18,8 @@ namespace {
 void print_results(const Segmentation& result, const std::filesystem::path& folder) {
   if (!result.scores.empty()) std::cout << scores_table(result.scores) << "\n";
   std::cout << "results: " << folder.string() << "\nimages: " << result.done << "\nskipped: " << result.failures.size()
-            << "\n";
-  if (result.scores.empty()) return;
-  const TotalScores all = total_scores(result.scores);
-  char text[256];
-  std::snprintf(text, sizeof text,
-                "scored: %zu\naccuracy: %.4f\niou: %.4f\ndice: %.4f\nmean_iou: %.4f\nmean_dice: %.4f\n", all.images,
-                all.accuracy, all.iou, all.dice, all.mean_iou, all.mean_dice);
-  std::cout << text;
+            << "\nnuclei: " << result.nuclei << "\n";
+  if (!result.scores.empty()) std::cout << scores_lines(total_scores(result.scores));
 }
 
 /// bad_data when any picture was broken, else the reason why none could be read.
@@ -51,11 +46,13 @@ Exit run(int argc, char** argv) {
     std::cout << line << "\n";
     return Exit::done;
   }
-  Predictor predictor(context, options.model, storage_type(options.common.precision));
+  const ElementType type = storage_type(options.common.precision);
+  Predictor predictor = options.model.empty() ? Predictor(context, built_in_model(), kBuiltInModel, type)
+                                              : Predictor(context, load_checkpoint(options.model), options.model, type);
+  if (!options.outputs.kaggle_csv.empty()) check_new_file(options.outputs.kaggle_csv, "--kaggle-csv", options.exist_ok);
   PictureLimits limits;
   limits.max_pixels = options.max_pixels;
-  const std::vector<std::filesystem::path> paths(options.inputs.begin(), options.inputs.end());
-  const Dataset dataset(paths, Use::inference, limits);
+  const Dataset dataset(expand_paths(options.inputs, std::cin), Use::inference, limits, options.page);
   for (const std::string& note : dataset.notes()) log.note(note);
   OutputFolder folder(options.out, "runs/infer", options.exist_ok);
   const Segmentation result = segment(predictor, dataset, options, folder, log);

@@ -43,7 +43,7 @@ TEST(Intensity, PlainKeepsEightBitsAndTheHighByteOfSixteen) {
   const Picture picture = to_eight_bits(wide, Normalise::plain);
   EXPECT_EQ(picture.channels, 1);
   EXPECT_EQ(picture.pixels, (Bytes{0, 0x12, 0xFF}));
-  EXPECT_EQ(to_rgb8(wide, Normalise::plain).pixels, (Bytes{0, 0, 0, 0x12, 0x12, 0x12, 0xFF, 0xFF, 0xFF}));
+  EXPECT_EQ(EightBits(wide, Normalise::plain).rgb().pixels, (Bytes{0, 0, 0, 0x12, 0x12, 0x12, 0xFF, 0xFF, 0xFF}));
 }
 
 TEST(Intensity, PercentilesAreThoseOfTheSortedSamples) {
@@ -95,7 +95,7 @@ TEST(Window, IsMirroredBeyondTheBorders) {
       const Picture picture = to_eight_bits(raw_pattern(width, height, channels, 8), Normalise::plain);
       const int x = -17, y = -9, w = 40, h = 30;
       Bytes window(static_cast<std::size_t>(w * h * 3));
-      copy_window_rgb(picture, x, y, w, h, window.data());
+      EightBits(raw_pattern(width, height, channels, 8), Normalise::plain).window_rgb(x, y, w, h, window.data());
       for (int v = 0; v < h; ++v) {
         for (int u = 0; u < w; ++u) {
           for (int ch = 0; ch < 3; ++ch) {
@@ -114,7 +114,7 @@ TEST(Window, IsMirroredBeyondTheBorders) {
 TEST(Window, WithinThePictureIsACopy) {
   const Picture picture = to_eight_bits(raw_pattern(9, 8, 3, 8), Normalise::plain);
   Bytes window(12);
-  copy_window_rgb(picture, 6, 5, 2, 2, window.data());
+  EightBits(raw_pattern(9, 8, 3, 8), Normalise::plain).window_rgb(6, 5, 2, 2, window.data());
   Bytes expected(&picture.pixels[3 * (5 * 9 + 6)], &picture.pixels[3 * (5 * 9 + 8)]);
   expected.insert(expected.end(), &picture.pixels[3 * (6 * 9 + 6)], &picture.pixels[3 * (6 * 9 + 8)]);
   EXPECT_EQ(window, expected);

@@ -115,6 +115,8 @@ Metadata metadata_of(const Checkpoint& checkpoint) {
       {"decoder_bn_epsilon", number_text(checkpoint.decoder_batch_norm.epsilon)},
       {"decoder_bn_momentum", number_text(checkpoint.decoder_batch_norm.momentum)},
       {"threshold", number_text(checkpoint.threshold)},
+      {"marker_threshold", number_text(checkpoint.marker_threshold)},
+      {"min_area", number_text(checkpoint.min_area)},
       {"epoch", number_text(checkpoint.epoch)},
   };
   for (const auto& [name, score] : checkpoint.scores) metadata.emplace(kScorePrefix + name, number_text(score));
@@ -150,6 +152,10 @@ Checkpoint checkpoint_of(const Metadata& metadata, const std::string& source) {
   checkpoint.decoder_batch_norm.epsilon = fields.number<double>("decoder_bn_epsilon", 0, 1);
   checkpoint.decoder_batch_norm.momentum = fields.number<double>("decoder_bn_momentum", 0, 1);
   checkpoint.threshold = fields.number<double>("threshold", 0, 1);
+  if (metadata.contains("marker_threshold")) {
+    checkpoint.marker_threshold = fields.number<double>("marker_threshold", 0, 1);
+    checkpoint.min_area = fields.number<int>("min_area", 0, std::numeric_limits<int>::max());
+  }
   checkpoint.epoch = fields.number<int>("epoch", 0, std::numeric_limits<int>::max());
   const std::string prefix = kScorePrefix;
   for (auto entry = metadata.lower_bound(prefix); entry != metadata.end() && entry->first.starts_with(prefix);

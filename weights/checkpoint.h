@@ -31,7 +31,9 @@ struct Checkpoint {
   Normalisation normalisation;       // the same in numbers
   BatchNormSettings encoder_batch_norm{1e-3, 0.999};
   BatchNormSettings decoder_batch_norm{1e-3, 0.99};
-  double threshold = 0.5;  // on the foreground's probability
+  double threshold = 0.5;         // on the foreground's probability
+  double marker_threshold = 0.5;  // on the interior's, of three classes, for the seeds of nuclei
+  int min_area = 16;              // of a nucleus, in pixels
   int epoch = 0;
   std::map<std::string, double> scores;  // "val_iou" and the like, at that epoch
   /// "encoder/Conv1/kernel" (HWIO), "up_1/conv_transpose/kernel" (HWOI), "up_1/batch_norm/gamma", "head/kernel", ...

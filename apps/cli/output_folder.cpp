@@ -111,4 +111,16 @@ fs::path OutputFolder::make_first_free(const fs::path& base) {
   }
 }
 
+void check_new_file(const fs::path& path, const std::string& flag, bool may_exist) {
+  std::error_code error;
+  if (fs::exists(path, error) && !may_exist) {
+    throw Error(Exit::cannot_create, flag + " " + path.string() +
+                                         " exists already; name another file, or let it be overwritten by --exist-ok");
+  }
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  if (!is_folder(folder)) {
+    throw Error(Exit::cannot_create, flag + " " + path.string() + ": there is no folder " + folder.string());
+  }
+}
+
 }  // namespace karyon

@@ -41,4 +41,8 @@ class OutputFolder {
   std::filesystem::path path_;
 };
 
+/// Before any work, for a file that `flag` names outside such a folder: Error cannot_create where there is one already
+/// and it may not be overwritten, or its folder is not there.
+void check_new_file(const std::filesystem::path& path, const std::string& flag, bool may_exist);
+
 }  // namespace karyon

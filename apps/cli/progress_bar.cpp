@@ -68,8 +68,14 @@ std::string progress_line(const BarState& state, int columns) {
   return line;
 }
 
-ProgressBar::ProgressBar(Log& log, std::string label, std::int64_t total, std::string unit)
-    : log_(log), label_(std::move(label)), unit_(std::move(unit)), total_(total), start_(Clock::now()) {
+ProgressBar::ProgressBar(Log& log, std::string label, std::int64_t total, std::string unit, int seconds_between_lines)
+    : log_(log),
+      label_(std::move(label)),
+      unit_(std::move(unit)),
+      total_(total),
+      between_lines_(seconds_between_lines),
+      start_(Clock::now()),
+      drawn_(start_) {
   if (log_.live()) draw(start_);
 }
 
@@ -81,6 +87,11 @@ void ProgressBar::advance(std::int64_t count) {
   constexpr std::chrono::milliseconds kInterval(100);
   const Clock::time_point now = Clock::now();
   if (log_.live() && now - drawn_ >= kInterval) draw(now);
+  if (!log_.live() && between_lines_.count() > 0 && now - drawn_ >= between_lines_) {
+    constexpr int columns = 80;
+    drawn_ = now;
+    log_.note(line(now, columns));
+  }
 }
 
 void ProgressBar::set_note(std::string note) {
@@ -88,11 +99,15 @@ void ProgressBar::set_note(std::string note) {
   note_ = std::move(note);
 }
 
+std::string ProgressBar::line(Clock::time_point now, int columns) const {
+  const double seconds = std::chrono::duration<double>(now - start_).count();
+  return progress_line({label_, done_, total_, seconds, unit_, note_}, columns);
+}
+
 void ProgressBar::draw(Clock::time_point now) {
   drawn_ = now;
-  const double seconds = std::chrono::duration<double>(now - start_).count();
   // The last column stays free: a terminal would wrap the line there.
-  log_.show_bar(progress_line({label_, done_, total_, seconds, unit_, note_}, log_.columns() - 1));
+  log_.show_bar(line(now, log_.columns() - 1));
 }
 
 }  // namespace karyon

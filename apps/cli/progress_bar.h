@@ -1,6 +1,6 @@
 // A progress bar: label, bar, done of total, rate, time left.
 // Invariant: it lives at the bottom of a terminal from its construction to its end and leaves nothing behind; where the
-// log draws no bars it writes nothing at all. It is drawn at most ten times a second.
+// log draws no bars it writes nothing at all, or a line every so many seconds. It is drawn at most ten times a second.
 #pragma once
 
 #include <chrono>
@@ -15,8 +15,9 @@ namespace karyon {
 
 class ProgressBar {
  public:
-  /// unit: what is counted, as in "images". One bar at a time on a log, which must outlive it.
-  ProgressBar(Log& log, std::string label, std::int64_t total, std::string unit);
+  /// unit: what is counted, as in "images". seconds_between_lines: where no bars are drawn; 0: no lines. One bar at a
+  /// time on a log, which must outlive it.
+  ProgressBar(Log& log, std::string label, std::int64_t total, std::string unit, int seconds_between_lines = 0);
   ~ProgressBar();
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
@@ -29,6 +30,7 @@ class ProgressBar {
  private:
   using Clock = std::chrono::steady_clock;
   void draw(Clock::time_point now);
+  [[nodiscard]] std::string line(Clock::time_point now, int columns) const;
 
   Log& log_;
   std::mutex mutex_;
@@ -37,6 +39,7 @@ class ProgressBar {
   std::string note_;
   std::int64_t done_ = 0;
   std::int64_t total_;
+  std::chrono::seconds between_lines_;
   Clock::time_point start_;
   Clock::time_point drawn_;
 };

@@ -87,7 +87,7 @@ Joined join_mask(const std::vector<std::uint8_t>& mask, std::uint32_t nucleus, s
 
 }  // namespace
 
-Dataset::Dataset(std::span<const std::filesystem::path> paths, Use use, const PictureLimits& limits) : limits_(limits) {
+Dataset::Dataset(std::span<const std::filesystem::path> paths, Use use, const PictureLimits& limits, int page) : limits_(limits), page_(page) {
   std::vector<std::string> problems;
   std::vector<Place> places;
   std::set<std::string> seen;  // a file named twice counts once
@@ -149,7 +149,11 @@ Example Dataset::load_example(std::size_t index) const {
   {
     const std::vector<std::uint8_t> bytes = source.read(entry.image);
     example.sha256 = sha256_hex(bytes);
-    example.image = decode_rgb(bytes, image_name, limits_);
+    example.image = decode_raw(bytes, image_name, limits_, page_);
+    if (example.image.pages > 1) {
+      example.warnings.push_back(image_name + " has " + std::to_string(example.image.pages) + " pages, of which page " +
+                                 std::to_string(page_ + 1) + " is taken");
+    }
   }
   if (!entry.has_truth) return example;
   std::vector<std::uint32_t> nuclei(example.image.count());

@@ -15,7 +15,7 @@
 
 #include "apps/data/source.h"
 #include "apps/images/decode.h"
-#include "apps/images/picture.h"
+#include "apps/images/raw_picture.h"
 
 namespace karyon {
 
@@ -27,7 +27,7 @@ enum class Use : std::uint8_t {
 
 struct Example {
   std::string id;
-  Picture image;  // RGB, its own size
+  RawPicture image;  // its own size
   // height * width: 0 background, else the nucleus, numbered from 1 in the order of the mask files; where masks overlap
   // the later one has the pixel. A single file that holds all nuclei is taken apart into its connected components.
   std::optional<std::vector<std::uint32_t>> nuclei;
@@ -41,7 +41,8 @@ class Dataset {
   /// paths: folders, zips and picture files, in the layouts of layout.h. Error no_input when a path is missing or there
   /// is no picture at all; bad_data for a broken or refused source, and in training for pictures without truth and
   /// masks without picture, all of them named.
-  Dataset(std::span<const std::filesystem::path> paths, Use use, const PictureLimits& limits = {});
+  /// page: of a TIFF, from 0.
+  Dataset(std::span<const std::filesystem::path> paths, Use use, const PictureLimits& limits = {}, int page = 0);
 
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
   [[nodiscard]] const std::string& id(std::size_t index) const { return entries_[index].id; }
@@ -65,6 +66,7 @@ class Dataset {
   };
 
   PictureLimits limits_;
+  int page_;
   std::vector<std::unique_ptr<Source>> sources_;
   std::vector<Entry> entries_;
   std::vector<std::string> notes_, faults_;

@@ -10,6 +10,7 @@
 #include "apps/data/crops.h"
 #include "apps/data/dataset.h"
 #include "apps/data/problems.h"
+#include "apps/images/intensity.h"
 #include "apps/images/resize.h"
 #include "engine/memory.h"
 #include "kernels/check.h"
@@ -20,7 +21,7 @@ namespace {
 
 /// The nuclei's numbers are resized as the four bytes that they are.
 std::vector<std::uint32_t> resize_nuclei(Stream& stream, const Example& example, int height, int width) {
-  const Picture& image = example.image;
+  const RawPicture& image = example.image;
   std::vector<std::uint32_t> to(static_cast<std::size_t>(height) * static_cast<std::size_t>(width));
   ON_DEVICE(resize_nearest, stream,
             View<const std::uint8_t>(reinterpret_cast<const std::uint8_t*>(example.nuclei->data()), 1, image.height,
@@ -35,11 +36,12 @@ void take_example(TrainingSet& set, std::size_t index, const ExampleForm& form, 
     Original& original = set.originals[index];
     original.labels.resize(example.image.count());
     class_labels(*example.nuclei, example.image.height, example.image.width, form.classes, original.labels.data());
-    original.image = std::move(example.image);
+    original.image = EightBits(std::move(example.image), Normalise::plain).rgb();
     cut_middle(set, index);
   } else {
-    resize_picture(stream, example.image, set.height, set.width, &set.images[index * pixels * 3]);
-    class_labels(resize_nuclei(stream, example, set.height, set.width), set.height, set.width, form.classes,
+    const std::vector<std::uint32_t> nuclei = resize_nuclei(stream, example, set.height, set.width);
+    resize_picture(stream, EightBits(std::move(example.image), Normalise::plain).rgb(), set.height, set.width, &set.images[index * pixels * 3]);
+    class_labels(nuclei, set.height, set.width, form.classes,
                  &set.labels[index * pixels]);
   }
   set.ids[index] = std::move(example.id);

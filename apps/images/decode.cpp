@@ -67,7 +67,7 @@ RawPicture decode_raw(std::span<const std::uint8_t> bytes, const std::string& na
 }
 
 Picture decode_rgb(std::span<const std::uint8_t> bytes, const std::string& name, const PictureLimits& limits) {
-  return to_rgb8(decode_raw(bytes, name, limits), Normalise::plain);
+  return EightBits(decode_raw(bytes, name, limits), Normalise::plain).rgb();
 }
 
 Picture decode_grey(std::span<const std::uint8_t> bytes, const std::string& name, const PictureLimits& limits) {

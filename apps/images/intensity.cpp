@@ -84,26 +84,33 @@ Picture to_eight_bits(RawPicture raw, Normalise how) {
   return picture;
 }
 
-Picture to_rgb8(RawPicture raw, Normalise how) {
-  Picture picture = to_eight_bits(std::move(raw), how);
-  if (picture.channels == 3) return picture;
-  Picture rgb(picture.width, picture.height, 3);
-  copy_window_rgb(picture, 0, 0, picture.width, picture.height, rgb.pixels.data());
-  return rgb;
+EightBits::EightBits(RawPicture raw, Normalise how) : raw_(std::move(raw)), table_(table_of(raw_, how)) {
+  KARYON_CHECK(raw_.channels == 1 || raw_.channels == 3, "grey or RGB");
 }
 
-void copy_window_rgb(const Picture& picture, int x, int y, int w, int h, std::uint8_t* to) {
-  KARYON_CHECK(picture.channels == 1 || picture.channels == 3, "grey or RGB");
-  const auto channels = static_cast<std::size_t>(picture.channels);
-  std::vector<std::size_t> columns(static_cast<std::size_t>(w));  // as byte offsets within a row
-  for (int u = 0; u < w; ++u) columns[static_cast<std::size_t>(u)] = reflected(x + u, picture.width) * channels;
-  for (int v = 0; v < h; ++v) {
-    const std::size_t row = reflected(y + v, picture.height);
-    const std::uint8_t* from = picture.pixels.data() + row * static_cast<std::size_t>(picture.width) * channels;
+void EightBits::window_rgb(int x, int y, int w, int h, std::uint8_t* to) const {
+  const auto channels = static_cast<std::size_t>(raw_.channels);
+  std::vector<std::size_t> columns(static_cast<std::size_t>(w));  // as samples within a row
+  for (int u = 0; u < w; ++u) columns[static_cast<std::size_t>(u)] = reflected(x + u, raw_.width) * channels;
+  const auto copy_row = [&](const auto* from) {
     for (const std::size_t column : columns) {
-      for (std::size_t ch = 0; ch < 3; ++ch) *to++ = from[column + std::min(ch, channels - 1)];
+      for (std::size_t ch = 0; ch < 3; ++ch) *to++ = table_[from[column + std::min(ch, channels - 1)]];
+    }
+  };
+  for (int v = 0; v < h; ++v) {
+    const std::size_t row = reflected(y + v, raw_.height) * static_cast<std::size_t>(raw_.width) * channels;
+    if (raw_.bits == 8) {
+      copy_row(&raw_.narrow[row]);
+    } else {
+      copy_row(&raw_.wide[row]);
     }
   }
+}
+
+Picture EightBits::rgb() const {
+  Picture picture(raw_.width, raw_.height, 3);
+  window_rgb(0, 0, raw_.width, raw_.height, picture.pixels.data());
+  return picture;
 }
 
 }  // namespace karyon

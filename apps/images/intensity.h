@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "apps/images/picture.h"
 #include "apps/images/raw_picture.h"
@@ -23,12 +24,25 @@ double percentile(const RawPicture& raw, double percent);
 /// is above them becomes 255, the rest 0, so a picture of one value is black.
 Picture to_eight_bits(RawPicture raw, Normalise how);
 
-/// The same as RGB; grey is replicated. Of a large grey picture rather keep one channel, and take windows of it.
-Picture to_rgb8(RawPicture raw, Normalise how);
+/// A picture as its file holds it, seen as RGB of 8 bits, grey replicated. Nothing but the file's own samples is kept.
+class EightBits {
+ public:
+  EightBits(RawPicture raw, Normalise how);
 
-/// The window whose upper left corner is (x, y), which may lie beyond the borders on every side: there the picture is
-/// mirrored without repeating its edge, again and again where that is needed (numpy's pad with mode 'reflect'); a
-/// single row or column is replicated. `to` takes h * w * 3 bytes, RGB; grey is replicated.
-void copy_window_rgb(const Picture& picture, int x, int y, int w, int h, std::uint8_t* to);
+  [[nodiscard]] const RawPicture& raw() const { return raw_; }
+  [[nodiscard]] int width() const { return raw_.width; }
+  [[nodiscard]] int height() const { return raw_.height; }
+
+  /// The window whose upper left corner is (x, y), which may lie beyond the borders on every side: there the picture is
+  /// mirrored without repeating its edge, again and again where that is needed (numpy's pad with mode 'reflect'); a
+  /// single row or column is replicated. `to` takes h * w * 3 bytes, RGB.
+  void window_rgb(int x, int y, int w, int h, std::uint8_t* to) const;
+  /// All of it.
+  [[nodiscard]] Picture rgb() const;
+
+ private:
+  RawPicture raw_;
+  std::vector<std::uint8_t> table_;  // what each value becomes
+};
 
 }  // namespace karyon

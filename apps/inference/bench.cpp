@@ -39,17 +39,17 @@ std::unique_ptr<UNet> make_unet(Context& context, const InferOptions& options, i
 std::string bench_inference(Context& context, const InferOptions& options) {
   int h = 0, w = 0;
   const auto unet = make_unet(context, options, h, w);
-  std::vector<std::uint8_t> images(static_cast<std::size_t>(options.batch_size) * static_cast<std::size_t>(h) *
+  std::vector<std::uint8_t> images(static_cast<std::size_t>(options.predict.batch_size) * static_cast<std::size_t>(h) *
                                    static_cast<std::size_t>(w) * 3);
   RandomStream random(options.seed, Purpose::bench);
   for (std::uint8_t& byte : images) byte = static_cast<std::uint8_t>(random.next_u32());
   const ResidentSet resident(context, images, {}, h, w);
-  std::vector<std::int32_t> order(static_cast<std::size_t>(options.batch_size));
+  std::vector<std::int32_t> order(static_cast<std::size_t>(options.predict.batch_size));
   std::iota(order.begin(), order.end(), 0);
   const Buffer index(context, order.size() * sizeof(std::int32_t));
   Stream& stream = context.stream();
   upload(stream, index.as<void>(), order.data(), order.size() * sizeof(std::int32_t));
-  const Tensor x = Tensor::empty(context, {options.batch_size, h, w, 3}, storage_type(options.common.precision));
+  const Tensor x = Tensor::empty(context, {options.predict.batch_size, h, w, 3}, storage_type(options.common.precision));
   const auto step = [&] {
     with_type(x.type(), [&]<class T>() {
       ON_DEVICE_AS((T), augment_images, stream, resident.images(), index.as<std::int32_t>(), nullptr, Normalisation(),
@@ -76,7 +76,7 @@ std::string bench_inference(Context& context, const InferOptions& options) {
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
     if (k >= kWarmUpSteps) seconds.push_back(elapsed.count());
   }
-  return step_timing_line(std::move(seconds), options.batch_size);
+  return step_timing_line(std::move(seconds), options.predict.batch_size);
 }
 
 }  // namespace karyon

@@ -1,7 +1,9 @@
 #include "apps/inference/image_scores.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
+#include <utility>
 
 #include "apps/cli/csv.h"
 #include "kernels/check.h"
@@ -38,6 +40,12 @@ std::string shown(const std::string& id) {
   return text.substr(0, head - 1) + "..." + text.substr(tail);
 }
 
+std::string number_field(double number, int places) {
+  char text[32];
+  std::snprintf(text, sizeof text, ",%.*f", places, number);
+  return text;
+}
+
 void sort_worst_first(std::vector<ImageScores>& scores) {
   std::sort(scores.begin(), scores.end(),
             [](const ImageScores& a, const ImageScores& b) { return a.iou != b.iou ? a.iou < b.iou : a.id < b.id; });
@@ -45,14 +53,14 @@ void sort_worst_first(std::vector<ImageScores>& scores) {
 
 }  // namespace
 
-ImageScores score_image(const std::string& id, std::span<const std::uint8_t> predicted,
-                        std::span<const std::uint32_t> truth) {
-  KARYON_CHECK(predicted.size() == truth.size() && !truth.empty(), "prediction and truth differ in size");
+ImageScores score_image(const std::string& id, const LabelImage& predicted, const LabelImage& truth) {
+  KARYON_CHECK(predicted.width == truth.width && predicted.height == truth.height && !truth.labels.empty(),
+               "prediction and truth of one size");
   ImageScores s;
   s.id = id;
   std::int64_t equal = 0;
-  for (std::size_t i = 0; i < truth.size(); ++i) {
-    const bool p = predicted[i] != 0, t = truth[i] != 0;
+  for (std::size_t i = 0; i < truth.labels.size(); ++i) {
+    const bool p = predicted.labels[i] != 0, t = truth.labels[i] != 0;
     equal += p == t ? 1 : 0;
     s.common += p && t ? 1 : 0;
     s.predicted += p ? 1 : 0;
@@ -60,9 +68,10 @@ ImageScores score_image(const std::string& id, std::span<const std::uint8_t> pre
   }
   const auto common = static_cast<double>(s.common), on = static_cast<double>(s.predicted),
              wanted = static_cast<double>(s.truth);
-  s.accuracy = static_cast<double>(equal) / static_cast<double>(truth.size());
+  s.accuracy = static_cast<double>(equal) / static_cast<double>(truth.labels.size());
   s.iou = iou_of(common, on, wanted);
   s.dice = dice_of(common, on, wanted);
+  s.nuclei = score_nuclei(truth, predicted);
   return s;
 }
 
@@ -85,20 +94,30 @@ TotalScores total_scores(std::span<const ImageScores> scores) {
   total.mean_dice /= n;
   total.iou = iou_of(common, predicted, truth);
   total.dice = dice_of(common, predicted, truth);
+  std::vector<NucleusScores> nuclei;
+  for (const ImageScores& each : scores) nuclei.push_back(each.nuclei);
+  total.nuclei = total_nucleus_scores(nuclei);
   return total;
 }
 
 std::string scores_csv(std::vector<ImageScores> scores) {
   sort_worst_first(scores);
-  std::string text = "id,accuracy,iou,dice\n";
-  const auto row = [&](const std::string& id, double accuracy, double iou, double dice) {
-    char numbers[96];
-    std::snprintf(numbers, sizeof numbers, ",%.6f,%.6f,%.6f\n", accuracy, iou, dice);
-    text += csv_field(id) + numbers;
+  std::string text = "id,accuracy,iou,dice,dsb";
+  for (int k = 0; k < kIouThresholds; ++k) text += ",ap" + std::to_string(std::lround(100 * iou_threshold(k)));
+  text += ",map,precision,recall,f1,true_nuclei,found_nuclei\n";
+  const auto row = [&](const std::string& id, double accuracy, double iou, double dice, double dsb,
+                       const NucleusScores& n) {
+    text += csv_field(id);
+    std::vector<double> numbers{accuracy, iou, dice, dsb};
+    for (const MatchCounts& counts : n.at) numbers.push_back(counts.accuracy());
+    const MatchCounts& half = n.at[0];
+    for (const double number : {n.mean_ap(), half.precision(), half.recall(), half.f1()}) numbers.push_back(number);
+    for (const double number : numbers) text += number_field(number, 6);
+    text += "," + std::to_string(half.hits + half.missed) + "," + std::to_string(half.hits + half.false_finds) + "\n";
   };
-  for (const ImageScores& s : scores) row(s.id, s.accuracy, s.iou, s.dice);
+  for (const ImageScores& s : scores) row(s.id, s.accuracy, s.iou, s.dice, s.nuclei.dsb(), s.nuclei);
   const TotalScores all = total_scores(scores);
-  row("ALL", all.accuracy, all.iou, all.dice);
+  row("ALL", all.accuracy, all.iou, all.dice, all.nuclei.dsb, all.nuclei.pooled);
   return text;
 }
 
@@ -106,15 +125,35 @@ std::string scores_table(std::vector<ImageScores> scores) {
   sort_worst_first(scores);
   std::size_t width = 5;
   for (const ImageScores& s : scores) width = std::max(width, characters(shown(s.id)));
-  std::string text = "image" + std::string(width - 5, ' ') + "  accuracy     iou    dice\n";
-  const auto row = [&](const std::string& name, double accuracy, double iou, double dice) {
-    char numbers[64];
-    std::snprintf(numbers, sizeof numbers, "  %8.4f %7.4f %7.4f\n", accuracy, iou, dice);
+  std::string text = "image" + std::string(width - 5, ' ') + "  accuracy     iou    dice     dsb    ap50\n";
+  const auto row = [&](const std::string& name, double accuracy, double iou, double dice, double dsb, double ap50) {
+    char numbers[96];
+    std::snprintf(numbers, sizeof numbers, "  %8.4f %7.4f %7.4f %7.4f %7.4f\n", accuracy, iou, dice, dsb, ap50);
     text += name + std::string(width - characters(name), ' ') + numbers;
   };
-  for (const ImageScores& s : scores) row(shown(s.id), s.accuracy, s.iou, s.dice);
+  for (const ImageScores& s : scores) {
+    row(shown(s.id), s.accuracy, s.iou, s.dice, s.nuclei.dsb(), s.nuclei.at[0].accuracy());
+  }
   const TotalScores all = total_scores(scores);
-  row("ALL", all.accuracy, all.iou, all.dice);
+  row("ALL", all.accuracy, all.iou, all.dice, all.nuclei.dsb, all.nuclei.pooled.at[0].accuracy());
+  return text;
+}
+
+std::string scores_lines(const TotalScores& all) {
+  const NucleusScores& n = all.nuclei.pooled;
+  std::string text = "scored: " + std::to_string(all.images) + "\n";
+  const std::pair<const char*, double> numbers[] = {
+      {"accuracy", all.accuracy},   {"iou", all.iou},
+      {"dice", all.dice},           {"mean_iou", all.mean_iou},
+      {"mean_dice", all.mean_dice}, {"dsb", all.nuclei.dsb},
+      {"ap50", n.at[0].accuracy()}, {"mean_ap50", all.nuclei.mean_accuracy[0]},
+      {"map", n.mean_ap()},         {"precision", n.at[0].precision()},
+      {"recall", n.at[0].recall()}, {"f1", n.at[0].f1()}};
+  for (const auto& [name, value] : numbers) {
+    char line[64];
+    std::snprintf(line, sizeof line, "%s: %.4f\n", name, value);
+    text += line;
+  }
   return text;
 }
 

@@ -3,23 +3,30 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "apps/cli/common_flags.h"
+#include "apps/images/intensity.h"
+#include "apps/inference/outputs.h"
+#include "apps/inference/predictor.h"
 
 namespace karyon {
 
 struct InferOptions {
   CommonFlags common;
-  std::vector<std::string> inputs;  // files, folders, zips
-  std::string model;
-  std::string out;  // empty: runs/infer/exp, exp2, ...
+  std::vector<std::string> inputs;  // files, folders, zips, patterns, "-"
+  std::string model;                // empty: the one in the box
+  std::string out;                  // empty: runs/infer/exp, exp2, ...
   bool exist_ok = false;
-  double threshold = 0;  // on the foreground's probability; the model's own unless given
-  bool threshold_given = false;
-  int batch_size = 16;
-  bool save_prob = false;
+  OutputChoice outputs;
+  PredictSettings predict;
+  // The model's own unless given:
+  std::optional<double> threshold;  // on the foreground's probability
+  std::optional<int> min_area, fill_holes;
+  Normalise normalise = Normalise::plain;
+  int page = 0;  // of a TIFF, from 0
   std::uint64_t max_pixels = std::uint64_t{1} << 28;
   int image_size = 128;  // of --bench without a model
   int bench_steps = 0;   // > 0: time so many batches and stop

@@ -1,36 +1,62 @@
-// From pictures at the model's size to the probability of nucleus at every pixel, and that at any other size.
-// Invariant: pictures come resized by resize_picture, exactly as the training data were, and probabilities are resized
-// back bilinearly before any threshold.
+// From pictures to what the network says of each of their pixels.
+// Invariant: a picture reaches the network as training pictures did: whole and resized by resize_picture where the model
+// was trained so, else at its own scale in windows (tiles.h). What comes back is at the picture's own size. Of a large
+// picture only a strip of windows exists in float at a time.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
+#include "apps/images/intensity.h"
 #include "model/unet.h"
 #include "weights/checkpoint.h"
 
 namespace karyon {
 
+/// Probabilities, 0 to 255, height * width each.
+struct ProbabilityMaps {
+  int width = 0, height = 0;
+  std::vector<std::uint8_t> nucleus;   // of any class but background
+  std::vector<std::uint8_t> interior;  // of a nucleus's inside; empty for a model of two classes
+};
+
+struct PredictSettings {
+  double scale = 0;   // pixels of the network's picture to one of the file's; 0: as the model was trained
+  int tile = 512;     // side of a window, a multiple of 32
+  int overlap = 128;  // of neighbouring windows, a multiple of 32
+  int batch_size = 16;  // pictures of 128 x 128, or as many pixels, computed together
+  bool flips = false;   // the mean over the picture and its three mirror images
+};
+
 class Predictor {
  public:
-  /// Errors of load_checkpoint and load_unet.
-  Predictor(Context& context, const std::string& model_path, ElementType type);
+  /// `source` names the checkpoint in messages. Errors of load_unet.
+  Predictor(Context& context, Checkpoint checkpoint, const std::string& source, ElementType type);
 
-  /// images: RGB bytes on the host, dense NHWC at the model's size; those at `indices` (ascending) are computed.
-  /// Returns, in the order of indices, height * width probabilities of any class but background each.
-  std::vector<float> probabilities(const std::uint8_t* images, std::span<const std::int32_t> indices);
+  /// Called with the number of windows just done.
+  using Progress = std::function<void(std::size_t windows)>;
+  [[nodiscard]] std::vector<ProbabilityMaps> predict(std::span<const EightBits* const> pictures,
+                                                     const PredictSettings& settings, const Progress& progress = {});
+  /// Windows that a picture of this size takes.
+  [[nodiscard]] std::size_t windows(int width, int height, const PredictSettings& settings) const;
+  /// Without its tensors.
   [[nodiscard]] const Checkpoint& description() const { return description_; }
-  /// Of the images it takes.
-  [[nodiscard]] int height() const { return description_.image_height; }
-  [[nodiscard]] int width() const { return description_.image_width; }
-  [[nodiscard]] std::size_t pixels() const;
-
-  /// One image's probabilities (pixels() of them) at another size, each within 0 .. 1.
-  std::vector<float> at_size(Stream& stream, const float* probabilities, int to_height, int to_width) const;
 
  private:
+  class Job;
+  struct Window {
+    Job* job;
+    std::size_t row, column;
+  };
+  void compute(std::span<const Window> windows, const PredictSettings& settings);
+  std::vector<float> probabilities(const Tensor& x, std::uint8_t flip);
+  void add_probabilities(std::span<const Window> windows, std::uint8_t flip, float share,
+                         std::span<const std::uint8_t> pixels);
+
   Context& context_;
   ElementType type_;        // of activations
   Checkpoint description_;  // without its tensors

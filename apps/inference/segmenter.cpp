@@ -1,175 +1,299 @@
 #include "apps/inference/segmenter.h"
 
 #include <algorithm>
-#include <array>
-#include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <future>
 #include <memory>
 #include <optional>
 
 #include "apps/cli/csv.h"
 #include "apps/cli/progress_bar.h"
 #include "apps/data/workers.h"
-#include "apps/images/overlay.h"
-#include "apps/images/png.h"
-#include "apps/images/resize.h"
+#include "apps/inference/gallery.h"
+#include "apps/inference/outputs.h"
+#include "apps/nuclei/rle.h"
+#include "apps/nuclei/split.h"
 #include "engine/files.h"
 
 namespace karyon {
 
 namespace {
 
-namespace fs = std::filesystem;
-
-constexpr std::array<std::uint8_t, 3> kPredictionColour{255, 210, 0};
-constexpr const char* kExtension = ".png";
-constexpr std::size_t kLongestName = 255;  // of a file, in bytes
+constexpr std::size_t kLongestExtension = 8;     // ".geojson"
+constexpr std::size_t kLongestName = 255;        // of a file, in bytes
+constexpr std::size_t kLargePicture = 1U << 24;  // pixels from which on a picture is taken alone
+constexpr double kNetworkMegabytes = 300;        // program, weights, and the activations of a batch of windows
 
 /// One picture on its way through.
 struct Job {
-  std::optional<Example> example;  // empty when it could not be read
-  std::optional<Error> failure;    // then why
+  std::string id;
+  std::optional<Example> example;    // empty when it could not be read; its picture has moved on
+  std::optional<EightBits> picture;  // until all is written
+  ProbabilityMaps maps;              // until the nuclei are known
+  std::optional<Error> failure;      // why it could not be read
   std::optional<ImageScores> scores;
-  std::size_t foreground = 0;
+  std::size_t nuclei = 0;
+  std::string summary, table, kaggle;  // rows
+  int channels = 1;                    // whose intensities the table's rows have
+  std::string gallery;                 // a card
 };
 
-struct Folders {
-  fs::path masks, overlays, probabilities;  // the last is empty unless asked for
-};
+using Group = std::vector<Job>;
 
-Picture grey_picture(const Picture& like, std::vector<std::uint8_t> pixels) {
-  Picture picture;
-  picture.width = like.width;
-  picture.height = like.height;
-  picture.channels = 1;
-  picture.pixels = std::move(pixels);
-  return picture;
+std::string summary_row(const std::string& id, const LabelImage& nuclei) {
+  const auto pixels = nuclei.labels.size() - static_cast<std::size_t>(std::ranges::count(nuclei.labels, 0U));
+  char numbers[160];
+  std::snprintf(numbers, sizeof numbers, ",%d,%d,%u,%zu,%.6f,%.2f\n", nuclei.width, nuclei.height, nuclei.count, pixels,
+                static_cast<double>(pixels) / static_cast<double>(nuclei.labels.size()),
+                nuclei.count > 0 ? static_cast<double>(pixels) / nuclei.count : 0.0);
+  return csv_field(id) + numbers;
 }
 
-/// Broken and unreadable files stay with their job. What ends the run, such as a lack of memory, does end it.
-void read_example(Job& job, const Dataset& dataset, std::size_t index) {
-  try {
-    if (dataset.id(index).size() + std::string_view(kExtension).size() > kLongestName) {
-      throw Error(Exit::bad_data, dataset.id(index) + ": the name is too long for a file of results; shorten it");
-    }
-    job.example = dataset.load_example(index);
-  } catch (const Error& e) {
-    if (e.code() != Exit::bad_data && e.code() != Exit::no_input && e.code() != Exit::io) throw;
-    job.failure = e;
-  }
+LabelImage truth_of(const Example& example, int width, int height) {
+  LabelImage truth(width, height);
+  truth.labels = *example.nuclei;
+  renumber(truth);
+  return truth;
 }
 
-void write_outputs(Job& job, const std::vector<float>& probability, double threshold, const Folders& folders) {
-  Example& example = *job.example;
-  const std::string file = example.id + kExtension;
-  std::vector<std::uint8_t> mask(probability.size());
-  std::transform(probability.begin(), probability.end(), mask.begin(),
-                 [&](float p) { return static_cast<std::uint8_t>(static_cast<double>(p) >= threshold ? 255 : 0); });
-  job.foreground = static_cast<std::size_t>(std::count(mask.begin(), mask.end(), 255));
-  if (example.nuclei) job.scores = score_image(example.id, mask, *example.nuclei);
-  if (!folders.probabilities.empty()) {
-    std::vector<std::uint8_t> bytes(probability.size());
-    std::transform(probability.begin(), probability.end(), bytes.begin(),
-                   [](float p) { return static_cast<std::uint8_t>(std::lround(p * 255.0F)); });
-    write_file(folders.probabilities / file, encode_png(grey_picture(example.image, std::move(bytes))));
-  }
-  draw_outline(example.image, mask, kPredictionColour);
-  write_file(folders.overlays / file, encode_png(example.image));
-  write_file(folders.masks / file, encode_png(grey_picture(example.image, std::move(mask))));
-}
-
-std::string summary_row(const Job& job) {
-  const Picture& image = job.example->image;
-  char numbers[96];
-  std::snprintf(numbers, sizeof numbers, ",%d,%d,%zu,%.6f\n", image.width, image.height, job.foreground,
-                static_cast<double>(job.foreground) / static_cast<double>(image.count()));
-  return csv_field(job.example->id) + numbers;
-}
-
-/// A data set and the network, batch by batch.
-class Segmenter {
+/// Decodes pictures, several at a time while they are small.
+class Reader {
  public:
-  Segmenter(Predictor& predictor, const Dataset& dataset, const InferOptions& options, Folders folders)
-      : predictor_(predictor),
-        dataset_(dataset),
-        threads_(options.common.threads),
-        threshold_(options.threshold_given ? options.threshold : predictor.description().threshold),
-        folders_(std::move(folders)),
-        batch_size_(std::min(dataset.size(), static_cast<std::size_t>(options.batch_size))),
-        small_(batch_size_ * image_bytes()) {
-    for (int worker = 0; worker < threads_; ++worker) {
-      streams_.push_back(std::make_unique<Stream>(Device{}, 1, memory_));
-    }
-  }
+  Reader(const Dataset& dataset, const InferOptions& options) : dataset_(dataset), options_(options) {}
 
-  /// The jobs of pictures first .. first + batch size - 1, their results on disk.
-  std::vector<Job> batch(std::size_t first) {
-    std::vector<Job> jobs(std::min(dataset_.size() - first, batch_size_));
-    for_each_item(jobs.size(), threads_, {}, [&](std::size_t i, int worker) {
-      read_example(jobs[i], dataset_, first + i);
-      if (!jobs[i].example) return;
-      resize_picture(stream(worker), jobs[i].example->image, predictor_.height(), predictor_.width(),
-                     &small_[i * image_bytes()]);
-    });
-    std::vector<std::int32_t> ready;
-    for (std::size_t i = 0; i < jobs.size(); ++i) {
-      if (jobs[i].example) ready.push_back(static_cast<std::int32_t>(i));
+  /// The next few pictures; none at the end.
+  Group next() {
+    Group group;
+    std::size_t pixels = 0;
+    while (next_ < dataset_.size() && group.size() < static_cast<std::size_t>(options_.predict.batch_size) &&
+           pixels < kLargePicture) {
+      const std::size_t wave = std::min(dataset_.size() - next_, at_once_), first = group.size();
+      group.resize(first + wave);
+      for_each_item(wave, static_cast<int>(wave), {},
+                    [&](std::size_t i, int /*worker*/) { read(group[first + i], next_ + i); });
+      next_ += wave;
+      std::size_t largest = 0;
+      for (std::size_t i = first; i < group.size(); ++i) {
+        const std::size_t count = group[i].picture ? group[i].picture->raw().count() : 0;
+        largest = std::max(largest, count);
+        pixels += count;
+      }
+      // The first picture comes alone, and so does what follows a large one.
+      small_ = largest < kLargePicture;
+      at_once_ = small_ ? static_cast<std::size_t>(options_.common.threads) : 1;
     }
-    if (ready.empty()) return jobs;
-    const std::vector<float> probabilities = predictor_.probabilities(small_.data(), ready);
-    for_each_item(ready.size(), threads_, {}, [&](std::size_t i, int worker) {
-      Job& job = jobs[static_cast<std::size_t>(ready[i])];
-      const Picture& image = job.example->image;
-      const float* small = &probabilities[i * predictor_.pixels()];
-      write_outputs(job, predictor_.at_size(stream(worker), small, image.height, image.width), threshold_, folders_);
-    });
-    return jobs;
+    return group;
   }
-  [[nodiscard]] std::size_t batch_size() const { return batch_size_; }
+  /// Whether the pictures are such that the next ones can be decoded while these are in memory.
+  [[nodiscard]] bool may_read_ahead() const { return small_; }
 
  private:
-  [[nodiscard]] std::size_t image_bytes() const { return predictor_.pixels() * 3; }
-  Stream& stream(int worker) { return *streams_[static_cast<std::size_t>(worker)]; }
+  /// Broken and unreadable files stay with their job. What ends the run, such as a lack of memory, does end it.
+  void read(Job& job, std::size_t index) const {
+    job.id = dataset_.id(index);
+    try {
+      if (job.id.size() + kLongestExtension > kLongestName) {
+        throw Error(Exit::bad_data, job.id + ": the name is too long for a file of results; shorten it");
+      }
+      job.example = dataset_.load_example(index);
+      job.picture.emplace(std::move(job.example->image), options_.normalise);
+    } catch (const Error& e) {
+      if (e.code() != Exit::bad_data && e.code() != Exit::no_input && e.code() != Exit::io) throw;
+      job.failure = e;
+    }
+  }
 
-  Predictor& predictor_;
   const Dataset& dataset_;
-  int threads_;
-  double threshold_;
-  Folders folders_;
-  std::size_t batch_size_;
-  std::vector<std::uint8_t> small_;  // a batch at the model's size
-  Allocator memory_;
-  std::vector<std::unique_ptr<Stream>> streams_;  // one a worker
+  const InferOptions& options_;
+  std::size_t next_ = 0, at_once_ = 1;
+  bool small_ = false;
 };
 
-}  // namespace
+/// What is done with a picture behind the network.
+class Finisher {
+ public:
+  Finisher(const Outputs& outputs, const SplitSettings& split, int threads)
+      : outputs_(outputs), split_(split), threads_(threads) {}
 
-Segmentation segment(Predictor& predictor, const Dataset& dataset, const InferOptions& options, OutputFolder& folder,
-                     Log& log) {
-  Segmenter segmenter(predictor, dataset, options,
-                      {folder.make_folder("masks"), folder.make_folder("overlays"),
-                       options.save_prob ? folder.make_folder("prob") : fs::path()});
-  Segmentation result;
-  std::string summary = "id,width,height,nucleus_pixels,nucleus_share\n";
-  ProgressBar bar(log, "Segmenting", static_cast<std::int64_t>(dataset.size()), "pictures");
-  for (std::size_t first = 0; first < dataset.size(); first += segmenter.batch_size()) {
-    for (const Job& job : segmenter.batch(first)) {
-      bar.advance();
+  void operator()(Group& group) const {
+    const bool alone = group.size() == 1;
+    for_each_item(group.size(), threads_, {},
+                  [&](std::size_t i, int /*worker*/) { finish(group[i], alone ? threads_ : 1); });
+  }
+
+ private:
+  void finish(Job& job, int threads) const {
+    if (!job.picture) return;
+    const OutputChoice& choice = outputs_.choice();
+    outputs_.write_probabilities(job.id, job.maps);
+    const LabelImage nuclei =
+        split_nuclei(job.maps.width, job.maps.height, job.maps.nucleus, job.maps.interior, split_, threads);
+    job.maps = {};
+    job.nuclei = nuclei.count;
+    outputs_.write_nuclei(job.id, *job.picture, nuclei);
+    job.summary = summary_row(job.id, nuclei);
+    if (choice.table) {
+      job.channels = job.picture->raw().channels;
+      job.table = nuclei_csv_rows(job.id, measure(job.picture->raw(), nuclei), job.channels, choice.pixel_size);
+    }
+    if (!choice.kaggle_csv.empty()) job.kaggle = kaggle_rows(job.id, nuclei);
+    if (choice.gallery) job.gallery = gallery_card(job.id, *job.picture, nuclei);
+    if (job.example->nuclei) {
+      job.scores = score_image(job.id, nuclei, truth_of(*job.example, nuclei.width, nuclei.height));
+    }
+    job.example->nuclei.reset();
+    job.picture.reset();
+  }
+
+  const Outputs& outputs_;
+  SplitSettings split_;
+  int threads_;
+};
+
+/// What stands of a run in its folder beside the pictures' own files.
+class Tables {
+ public:
+  Tables(Log& log, bool alone) : log_(log), alone_(alone) {}
+
+  void add(const Group& group) {
+    for (const Job& job : group) {
       if (job.failure) {
-        if (dataset.size() > 1) log.warn(std::string("skipped: ") + job.failure->what());
+        if (!alone_) log_.warn(std::string("skipped: ") + job.failure->what());
         result.failures.push_back(*job.failure);
         continue;
       }
-      for (const std::string& warning : job.example->warnings) log.warn(warning);
+      for (const std::string& warning : job.example->warnings) log_.warn(warning);
       ++result.done;
-      summary += summary_row(job);
+      result.nuclei += job.nuclei;
+      summary_ += job.summary;
+      tables_.emplace_back(job.channels, job.table);
+      kaggle_ += job.kaggle;
+      gallery_ += job.gallery;
       if (job.scores) result.scores.push_back(*job.scores);
     }
   }
-  if (result.done > 0) write_file(folder.path() / "summary.csv", summary);
-  if (!result.scores.empty()) write_file(folder.path() / "scores.csv", scores_csv(result.scores));
-  return result;
+
+  void write(const std::filesystem::path& folder, const OutputChoice& choice) const {
+    if (result.done == 0) return;
+    write_file(folder / "summary.csv", "id,width,height,nuclei,nucleus_pixels,nucleus_share,mean_area\n" + summary_);
+    if (choice.table) write_file(folder / "nuclei.csv", nuclei_table(choice.pixel_size));
+    if (!choice.kaggle_csv.empty()) write_file(choice.kaggle_csv, kKaggleHeader + kaggle_);
+    if (choice.gallery) write_file(folder / "gallery.html", gallery_page(gallery_, result.done, result.nuclei));
+    if (!result.scores.empty()) write_file(folder / "scores.csv", scores_csv(result.scores));
+  }
+
+  Segmentation result;
+
+ private:
+  /// The rows of grey pictures leave fields empty that those of colour pictures have.
+  [[nodiscard]] std::string nuclei_table(double pixel_size) const {
+    int most = 1;
+    for (const auto& [channels, rows] : tables_) most = std::max(most, channels);
+    std::string text = nuclei_csv_header(most, pixel_size);
+    for (const auto& [channels, rows] : tables_) {
+      const std::string missing(static_cast<std::size_t>(most - channels), ',');
+      for (std::size_t begin = 0, end = 0; begin < rows.size(); begin = end + 1) {
+        end = rows.find('\n', begin);
+        text.append(rows, begin, end - begin).append(missing).append("\n");
+      }
+    }
+    return text;
+  }
+
+  Log& log_;
+  bool alone_;
+  std::string summary_, kaggle_, gallery_;
+  std::vector<std::pair<int, std::string>> tables_;  // channels and rows
+};
+
+/// What is said in advance of a picture that takes long and much.
+void announce(const Job& job, const Predictor& predictor, const PredictSettings& settings, Log& log) {
+  const RawPicture& raw = job.picture->raw();
+  const double pixels = static_cast<double>(raw.count());
+  const double planes = predictor.description().classes > 2 ? 2 : 1;
+  const double megabytes = kNetworkMegabytes + 1e-6 * (static_cast<double>(raw.samples()) * raw.bits / 8 +
+                                                       pixels * (planes + sizeof(std::uint32_t)));
+  char text[160];
+  std::snprintf(text, sizeof text, ": %d x %d pixels in %zu windows, at most about %.0f MB of memory", raw.width,
+                raw.height, predictor.windows(raw.width, raw.height, settings), megabytes);
+  log.note(job.id + text);
+}
+
+/// The network over a group's pictures.
+void predict(Predictor& predictor, Group& group, const PredictSettings& settings, const Predictor::Progress& progress) {
+  std::vector<const EightBits*> pictures;
+  for (const Job& job : group) {
+    if (job.picture) pictures.push_back(&*job.picture);
+  }
+  std::vector<ProbabilityMaps> maps = predictor.predict(pictures, settings, progress);
+  auto next = maps.begin();
+  for (Job& job : group) {
+    if (job.picture) job.maps = std::move(*next++);
+  }
+}
+
+/// A picture alone is counted by its windows.
+ProgressBar progress_bar(Log& log, const Dataset& dataset, const Group& first, const Predictor& predictor,
+                         const PredictSettings& settings) {
+  constexpr int seconds_between_lines = 10;
+  const bool alone = dataset.size() == 1 && first.front().picture;
+  const auto total = alone ? predictor.windows(first.front().picture->width(), first.front().picture->height(), settings)
+                           : dataset.size();
+  return {log, "Segmenting", static_cast<std::int64_t>(total), alone ? "windows" : "images", seconds_between_lines};
+}
+
+}  // namespace
+
+SplitSettings split_settings(const InferOptions& options, const Checkpoint& model) {
+  SplitSettings split;
+  split.threshold = static_cast<float>(model.threshold);
+  split.marker_threshold = static_cast<float>(model.marker_threshold);
+  split.min_area = model.min_area;
+  if (options.threshold) split.threshold = static_cast<float>(*options.threshold);
+  if (options.min_area) split.min_area = *options.min_area;
+  if (options.fill_holes) split.fill_holes_below = *options.fill_holes;
+  return split;
+}
+
+Segmentation segment(Predictor& predictor, const Dataset& dataset, const InferOptions& options, OutputFolder& folder,
+                     Log& log) {
+  const Outputs outputs(folder, options.outputs);
+  const Finisher finish(outputs, split_settings(options, predictor.description()), options.common.threads);
+  const bool alone = dataset.size() == 1;
+  Reader reader(dataset, options);
+  Tables tables(log, alone);
+  Group group = reader.next(), before;
+  ProgressBar bar = progress_bar(log, dataset, group, predictor, options.predict);
+  std::future<void> finishing;
+  const auto take_finished = [&] {
+    if (!finishing.valid()) return;
+    finishing.get();
+    tables.add(before);
+    if (!alone) bar.advance(static_cast<std::int64_t>(before.size()));
+  };
+  while (!group.empty()) {
+    std::future<Group> ahead;
+    if (reader.may_read_ahead()) ahead = std::async(std::launch::async, [&] { return reader.next(); });
+    for (const Job& job : group) {
+      if (job.picture && job.picture->raw().count() >= kLargePicture) announce(job, predictor, options.predict, log);
+    }
+    predict(predictor, group, options.predict, [&](std::size_t windows) {
+      if (alone) bar.advance(static_cast<std::int64_t>(windows));
+    });
+    take_finished();
+    before = std::move(group);
+    finishing = std::async(std::launch::async, [&] { finish(before); });
+    if (ahead.valid()) {
+      group = ahead.get();
+    } else {  // a large picture goes before the next one comes
+      take_finished();
+      group = reader.next();
+    }
+  }
+  take_finished();
+  tables.write(folder.path(), options.outputs);
+  return std::move(tables.result);
 }
 
 }  // namespace karyon

@@ -4,8 +4,8 @@
 #include <sstream>
 
 #include <nlohmann/json.hpp>
-#include <openssl/evp.h>
 
+#include "apps/drawing/html_image.h"
 #include "apps/drawing/text.h"
 #include "engine/files.h"
 #include "weights/sha256.h"
@@ -39,13 +39,8 @@ std::string text_of_file(const std::filesystem::path& path) {
   return {bytes.begin(), bytes.end()};
 }
 
-std::string image_tag(const std::filesystem::path& png, const std::string& description) {
-  const std::vector<std::uint8_t> bytes = read_file(png);
-  std::string base64(4 * ((bytes.size() + 2) / 3) + 1, '\0');
-  const int length =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(base64.data()), bytes.data(), static_cast<int>(bytes.size()));
-  base64.resize(static_cast<std::size_t>(length));
-  return "<img alt=\"" + escape_xml(description) + "\" src=\"data:image/png;base64," + base64 + "\">\n";
+std::string picture_of(const std::filesystem::path& png, const std::string& description) {
+  return image_tag(read_file(png), description);
 }
 
 /// An SVG file's element, without what stands before it.
@@ -134,8 +129,8 @@ std::string report_html(const ReportParts& parts) {
          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>Karyon: " +
          name + "</title>\n<style>" + kStyle + "</style>\n</head>\n<body>\n<main>\n<h1>Training run " + name +
          "</h1>\n" + cards(parts) + section("How it went", inline_svg(parts.folder / "results.svg")) +
-         section("Predictions of the best epoch", image_tag(samples / parts.best_picture, "Predictions")) +
-         section("The worst validation images", image_tag(samples / "worst.png", "The worst validation images")) +
+         section("Predictions of the best epoch", picture_of(samples / parts.best_picture, "Predictions")) +
+         section("The worst validation images", picture_of(samples / "worst.png", "The worst validation images")) +
          section("Epochs", score_table(parts.result)) + section("Settings", preformatted(parts.options.config)) +
          section("Environment", environment_table(parts.folder / "env.json")) +
          section("The network", inline_svg(parts.folder / "model.svg") + preformatted(summary_text(parts.summary))) +

@@ -264,6 +264,34 @@ TEST_F(CheckpointFile, TensorsOfAnotherTypeAreRefused) {
   expect_refused(encode_safetensors(tensors, metadata), "\"head/bias\" has dtype F64, expected F32");
 }
 
+TEST_F(CheckpointFile, InSixteenBitsKernelsAreHalvesAndTheRestStays) {
+  Checkpoint checkpoint = example();
+  checkpoint.tensors[0].values = {0.1F, -0.0F, 1e-6F, 65504.0F};
+  const Bytes bytes = encode_checkpoint(checkpoint, Storage::half);
+  const SafetensorsFile file(bytes, "f");
+  EXPECT_EQ(file.find("encoder/Conv1/kernel")->type, ArchiveType::f16);
+  EXPECT_EQ(file.find("head/bias")->type, ArchiveType::f32);
+  EXPECT_EQ(file.metadata().at("sha256"), sha256_hex(file.tensor_bytes()));
+  const Checkpoint loaded = load(bytes);
+  checkpoint.tensors[0].values = {0.0999755859375F, -0.0F, 17 * 0x1p-24F, 65504.0F};
+  expect_same(checkpoint, loaded);
+  EXPECT_EQ(encode_checkpoint(loaded, Storage::half), bytes);
+
+  checkpoint.tensors[0].values[1] = -65505.0F;
+  expect_error(Exit::bad_data, "'encoder/Conv1/kernel' holds", [&] { encode_checkpoint(checkpoint, Storage::half); });
+}
+
+TEST_F(CheckpointFile, AProbeIsKeptWhereThereIsOne) {
+  EXPECT_FALSE(metadata.contains("probe"));
+  Checkpoint checkpoint = example();
+  checkpoint.probe = {0.1F, -3.0e-9F, 7};
+  const Bytes bytes = encode_checkpoint(checkpoint);
+  EXPECT_EQ(load(bytes).probe, checkpoint.probe);
+  metadata = SafetensorsFile(bytes, "f").metadata();
+  metadata["probe"] = "1,nan";
+  expect_refused(with_metadata(bytes, metadata), "probe is \"1,nan\", expected ");
+}
+
 TEST_F(CheckpointFile, MutationsAreRefusedOrHarmless) {
   const auto is_accepted = [](const Bytes& bytes) {
     try {

@@ -18,7 +18,7 @@
 #include "kernels/check.h"
 #include "tests/device_flag.h"
 #include "tests/encoder_taps.h"
-#include "tests/npy_file.h"
+#include "weights/npy_file.h"
 #include "weights/safetensors.h"
 
 namespace karyon {

@@ -4,31 +4,16 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <cstring>
-#include <limits>
 
 #include "kernels/check.h"
+#include "weights/half.h"
 
 namespace karyon {
 
 static_assert(std::endian::native == std::endian::little, "tensor bytes are little-endian and used as they are");
 
 namespace {
-
-float half_to_float(std::uint16_t bits) {
-  const int exponent = (bits >> 10) & 31;
-  const int mantissa = bits & 1023;
-  float magnitude = 0;
-  if (exponent == 31) {
-    magnitude = mantissa == 0 ? std::numeric_limits<float>::infinity() : std::numeric_limits<float>::quiet_NaN();
-  } else if (exponent == 0) {
-    magnitude = std::ldexp(static_cast<float>(mantissa), -24);
-  } else {
-    magnitude = std::ldexp(static_cast<float>(mantissa + 1024), exponent - 25);
-  }
-  return (bits & 0x8000) != 0 ? -magnitude : magnitude;
-}
 
 float bfloat_to_float(std::uint16_t bits) { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
 
@@ -84,7 +69,7 @@ std::vector<float> Archive::read_floats(const std::string& name) const {
     case ArchiveType::f32:
       return convert<float>(bytes, [](float value) { return value; });
     case ArchiveType::f16:
-      return convert<std::uint16_t>(bytes, half_to_float);
+      return convert<std::uint16_t>(bytes, to_float);
     case ArchiveType::bf16:
       return convert<std::uint16_t>(bytes, bfloat_to_float);
     default:

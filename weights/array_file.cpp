@@ -1,9 +1,10 @@
 #include "weights/array_file.h"
 
+#include <cstring>
 #include <limits>
-#include <span>
 
 #include "kernels/check.h"
+#include "weights/half.h"
 #include "weights/safetensors_header.h"
 #include "weights/sha256.h"
 
@@ -14,21 +15,40 @@ namespace {
 constexpr const char* kDigest = "sha256";
 constexpr float kNoLimit = std::numeric_limits<float>::max();
 
-std::span<const std::uint8_t> bytes_of(const NamedArray& array) {
-  return {reinterpret_cast<const std::uint8_t*>(array.values.data()), array.values.size() * sizeof(float)};
+std::vector<std::uint8_t> float_bytes(const NamedArray& array) {
+  std::vector<std::uint8_t> bytes(array.values.size() * sizeof(float));
+  if (!bytes.empty()) std::memcpy(bytes.data(), array.values.data(), bytes.size());
+  return bytes;
+}
+
+std::vector<std::uint8_t> half_bytes(const NamedArray& array) {
+  const std::string unfit = unfit_value(array, kLargestHalf);
+  if (!unfit.empty()) {
+    throw Error(Exit::bad_data, "the model is not saved in 16 bits, which reach to 65504: " + unfit);
+  }
+  std::vector<std::uint8_t> bytes(array.values.size() * sizeof(std::uint16_t));
+  for (std::size_t i = 0; i < array.values.size(); ++i) {
+    const std::uint16_t half = to_half(array.values[i]);
+    std::memcpy(bytes.data() + i * sizeof half, &half, sizeof half);
+  }
+  return bytes;
 }
 
 }  // namespace
 
-std::vector<std::uint8_t> encode_arrays(const ArrayFile& file) {
+std::vector<std::uint8_t> encode_arrays(const ArrayFile& file, Storage storage) {
+  constexpr std::size_t kernel_rank = 4;
   std::map<std::string, std::string> metadata = file.metadata;
+  std::vector<std::vector<std::uint8_t>> bytes;
   std::vector<SafetensorsTensor> tensors;
   Sha256 sha;
   for (const NamedArray& array : file.arrays) {
     const std::string unfit = unfit_value(array, kNoLimit);
     if (!unfit.empty()) throw Error(Exit::diverged, "the checkpoint is not saved: " + unfit);
-    tensors.push_back({array.name, ArchiveType::f32, array.shape, bytes_of(array)});
-    sha.update(tensors.back().bytes);
+    const bool is_half = storage == Storage::half && array.shape.size() == kernel_rank;
+    bytes.push_back(is_half ? half_bytes(array) : float_bytes(array));
+    tensors.push_back({array.name, is_half ? ArchiveType::f16 : ArchiveType::f32, array.shape, bytes.back()});
+    sha.update(bytes.back());
   }
   metadata.emplace(kDigest, sha.hex());
   return encode_safetensors(tensors, metadata);
@@ -46,9 +66,9 @@ ArrayFile decode_arrays(const SafetensorsFile& file, const std::string& source) 
   }
   result.metadata.erase(stored);
   for (const ArchiveEntry& entry : file.entries()) {
-    if (entry.type != ArchiveType::f32) {
+    if (entry.type != ArchiveType::f32 && entry.type != ArchiveType::f16) {
       throw Error(Exit::bad_data, source + ": tensor " + printable(entry.name) + " has dtype " +
-                                      std::string(dtype_name(entry.type)) + ", expected F32");
+                                      std::string(dtype_name(entry.type)) + ", expected F32 or F16");
     }
     result.arrays.push_back({entry.name, entry.shape, file.read_floats(entry.name)});
     const std::string unfit = unfit_value(result.arrays.back(), kNoLimit);

@@ -1,8 +1,9 @@
 // Named float arrays in a safetensors file that carries the SHA-256 of their bytes: checkpoints and the state of a run.
-// Invariant: decode(encode(x)) == x to the last bit; equal input gives equal bytes; nothing is believed before the
-// digest was verified.
+// Invariant: decode(encode(x)) == x to the last bit, or, where kernels are stored in 16 bits, to the nearest half;
+// equal input gives equal bytes; nothing is believed before the digest was verified.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -17,11 +18,16 @@ struct ArrayFile {
   std::vector<NamedArray> arrays;
 };
 
-/// Error diverged when a value is not finite.
-std::vector<std::uint8_t> encode_arrays(const ArrayFile& file);
+enum class Storage : std::uint8_t {
+  full,  // everything as F32
+  half,  // arrays of four dimensions, which are the kernels and nearly all of a network, as F16; the others as F32
+};
 
-/// `source` names the file in messages. Error bad_data when it does not match the digest, holds another type than F32
-/// or a value that is not finite.
+/// Error diverged when a value is not finite; bad_data when one is too large for half precision.
+std::vector<std::uint8_t> encode_arrays(const ArrayFile& file, Storage storage = Storage::full);
+
+/// `source` names the file in messages. Error bad_data when it does not match the digest, holds another type than
+/// F32 and F16 or a value that is not finite.
 ArrayFile decode_arrays(const SafetensorsFile& file, const std::string& source);
 
 }  // namespace karyon

@@ -19,6 +19,7 @@ namespace {
 
 constexpr int kFormat = 1;
 constexpr const char* kArchitecture = "mobilenet_v2_unet";
+constexpr const char* kProbe = "probe";  // optional
 constexpr const char* kScorePrefix = "score.";
 constexpr std::uint64_t kLargestFile = std::uint64_t{2} << 30;
 
@@ -119,6 +120,7 @@ Metadata metadata_of(const Checkpoint& checkpoint) {
       {"min_area", number_text(checkpoint.min_area)},
       {"epoch", number_text(checkpoint.epoch)},
   };
+  if (!checkpoint.probe.empty()) metadata.emplace(kProbe, list_text(checkpoint.probe));
   for (const auto& [name, score] : checkpoint.scores) metadata.emplace(kScorePrefix + name, number_text(score));
   return metadata;
 }
@@ -157,6 +159,7 @@ Checkpoint checkpoint_of(const Metadata& metadata, const std::string& source) {
     checkpoint.min_area = fields.number<int>("min_area", 0, std::numeric_limits<int>::max());
   }
   checkpoint.epoch = fields.number<int>("epoch", 0, std::numeric_limits<int>::max());
+  if (metadata.contains(kProbe)) checkpoint.probe = fields.list<float>(kProbe, -big, big);
   const std::string prefix = kScorePrefix;
   for (auto entry = metadata.lower_bound(prefix); entry != metadata.end() && entry->first.starts_with(prefix);
        ++entry) {
@@ -180,8 +183,8 @@ void check_origin(const Metadata& metadata, const std::string& source) {
 
 }  // namespace
 
-std::vector<std::uint8_t> encode_checkpoint(const Checkpoint& checkpoint) {
-  return encode_arrays({metadata_of(checkpoint), checkpoint.tensors});
+std::vector<std::uint8_t> encode_checkpoint(const Checkpoint& checkpoint, Storage storage) {
+  return encode_arrays({metadata_of(checkpoint), checkpoint.tensors}, storage);
 }
 
 Checkpoint decode_checkpoint(std::vector<std::uint8_t> bytes, const std::string& source) {

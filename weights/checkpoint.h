@@ -1,12 +1,14 @@
 // Karyon's own checkpoint: a trained U-Net as safetensors whose metadata says all that is needed to run it again.
-// Invariant: load(save(c)) == c to the last bit; equal checkpoints give equal bytes; a stored digest of the tensors'
-// bytes is verified before anything is believed. Numbers are written with "." in every locale.
+// Invariant: load(save(c)) == c to the last bit (in 16 bits: to the nearest half); equal checkpoints give equal bytes;
+// a stored digest of the tensors' bytes is verified before anything is believed. Numbers are written with "." in every
+// locale.
 #pragma once
 
 #include <filesystem>
 #include <map>
 
 #include "kernels/augment.h"
+#include "weights/array_file.h"
 #include "weights/named_array.h"
 
 namespace karyon {
@@ -36,12 +38,13 @@ struct Checkpoint {
   int min_area = 16;              // of a nucleus, in pixels
   int epoch = 0;
   std::map<std::string, double> scores;  // "val_iou" and the like, at that epoch
+  std::vector<float> probe;              // what the network answers to a known image (model_probe.h); empty: not stored
   /// "encoder/Conv1/kernel" (HWIO), "up_1/conv_transpose/kernel" (HWOI), "up_1/batch_norm/gamma", "head/kernel", ...
   std::vector<NamedArray> tensors;
 };
 
-/// The file's bytes. Error diverged when a value of a tensor is not finite.
-std::vector<std::uint8_t> encode_checkpoint(const Checkpoint& checkpoint);
+/// The file's bytes. Error diverged when a value of a tensor is not finite; bad_data when one is too large for 16 bits.
+std::vector<std::uint8_t> encode_checkpoint(const Checkpoint& checkpoint, Storage storage = Storage::full);
 
 /// The inverse; `source` names the bytes in messages. Error bad_data when they are broken, are no checkpoint of
 /// Karyon's, have a newer format version or another architecture, lack a field, or the tensors do not match the stored

@@ -1,4 +1,4 @@
-#include "tests/npy_file.h"
+#include "weights/npy_file.h"
 
 #include <cstring>
 #include <regex>

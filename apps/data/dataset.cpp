@@ -87,7 +87,8 @@ Joined join_mask(const std::vector<std::uint8_t>& mask, std::uint32_t nucleus, s
 
 }  // namespace
 
-Dataset::Dataset(std::span<const std::filesystem::path> paths, Use use, const PictureLimits& limits, int page) : limits_(limits), page_(page) {
+Dataset::Dataset(std::span<const std::filesystem::path> paths, Use use, const PictureLimits& limits, int page)
+    : limits_(limits), page_(page) {
   std::vector<std::string> problems;
   std::vector<Place> places;
   std::set<std::string> seen;  // a file named twice counts once

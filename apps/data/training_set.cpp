@@ -40,9 +40,9 @@ void take_example(TrainingSet& set, std::size_t index, const ExampleForm& form, 
     cut_middle(set, index);
   } else {
     const std::vector<std::uint32_t> nuclei = resize_nuclei(stream, example, set.height, set.width);
-    resize_picture(stream, EightBits(std::move(example.image), Normalise::plain).rgb(), set.height, set.width, &set.images[index * pixels * 3]);
-    class_labels(nuclei, set.height, set.width, form.classes,
-                 &set.labels[index * pixels]);
+    resize_picture(stream, EightBits(std::move(example.image), Normalise::plain).rgb(), set.height, set.width,
+                   &set.images[index * pixels * 3]);
+    class_labels(nuclei, set.height, set.width, form.classes, &set.labels[index * pixels]);
   }
   set.ids[index] = std::move(example.id);
   set.sha256[index] = std::move(example.sha256);

@@ -49,7 +49,8 @@ std::string bench_inference(Context& context, const InferOptions& options) {
   const Buffer index(context, order.size() * sizeof(std::int32_t));
   Stream& stream = context.stream();
   upload(stream, index.as<void>(), order.data(), order.size() * sizeof(std::int32_t));
-  const Tensor x = Tensor::empty(context, {options.predict.batch_size, h, w, 3}, storage_type(options.common.precision));
+  const Tensor x =
+      Tensor::empty(context, {options.predict.batch_size, h, w, 3}, storage_type(options.common.precision));
   const auto step = [&] {
     with_type(x.type(), [&]<class T>() {
       ON_DEVICE_AS((T), augment_images, stream, resident.images(), index.as<std::int32_t>(), nullptr, Normalisation(),

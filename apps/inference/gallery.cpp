@@ -31,8 +31,8 @@ struct Thumbnail {
 };
 
 Thumbnail shrink(const EightBits& picture, const LabelImage& nuclei) {
-  const double by = std::max({1.0, static_cast<double>(nuclei.width) / kLongestSide,
-                              static_cast<double>(nuclei.height) / kLongestSide});
+  const double by = std::max(
+      {1.0, static_cast<double>(nuclei.width) / kLongestSide, static_cast<double>(nuclei.height) / kLongestSide});
   const int width = std::max(1, static_cast<int>(nuclei.width / by)),
             height = std::max(1, static_cast<int>(nuclei.height / by));
   const auto nearest = [by](int place, int size) { return std::min(static_cast<int>((place + 0.5) * by), size - 1); };

@@ -31,8 +31,8 @@ struct TotalScores {
 };
 TotalScores total_scores(std::span<const ImageScores> scores);
 
-/// scores.csv: id, accuracy, iou, dice, dsb, ap50 ... ap95, map (their mean), and at IoU 0.5 precision, recall, f1; then
-/// true and found nuclei. A row an image, worst IoU first (then by id), and a last row ALL.
+/// scores.csv: id, accuracy, iou, dice, dsb, ap50 ... ap95, map (their mean), and at IoU 0.5 precision, recall, f1;
+/// then true and found nuclei. A row an image, worst IoU first (then by id), and a last row ALL.
 std::string scores_csv(std::vector<ImageScores> scores);
 /// The most telling of these as an aligned table for the terminal: at most 82 columns wide, of long ids the beginning
 /// and the end.

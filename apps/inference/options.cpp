@@ -9,11 +9,13 @@ InferOptions parse_infer_options(int argc, const char* const* argv) {
   InferOptions o;
   CommandLine line("infer_unet", "Finds cell nuclei in microscope pictures with a model that train_unet made.");
   std::string data;
-  line.app().add_option("PATH", o.inputs,
-                        "Pictures, folders of pictures, zips, patterns ('*.tif'), or - for a list on standard input; where "
-                        "masks lie beside them, scores are printed");
+  line.app().add_option(
+      "PATH", o.inputs,
+      "Pictures, folders of pictures, zips, patterns ('*.tif'), or - for a list on standard input; where "
+      "masks lie beside them, scores are printed");
   line.text("-d,--data", data, "The same as PATH, as train_unet takes it");
-  line.text("-m,--model", o.model, "A checkpoint of train_unet (RUN/weights/best.safetensors); without it the model in the box");
+  line.text("-m,--model", o.model,
+            "A checkpoint of train_unet (RUN/weights/best.safetensors); without it the model in the box");
   line.text("-o,--out", o.out, "Where results go; by default runs/infer/exp, exp2, ...");
   line.toggle("exist-ok", o.exist_ok, "Write into --out even if it is not empty");
   double threshold = 0.5;
@@ -32,13 +34,15 @@ InferOptions parse_infer_options(int argc, const char* const* argv) {
                                    "Pictures of 128x128, or as many pixels, computed together; 32 with --bench");
   line.number("--scale", o.predict.scale, 0.0, 16.0,
               "Show the network the pictures this many times as large; 0: as the model was trained");
-  line.number("--tile", o.predict.tile, 2 * kSizeMultiple, 8192, "Side of the windows that large pictures are cut into");
+  line.number("--tile", o.predict.tile, 2 * kSizeMultiple, 8192,
+              "Side of the windows that large pictures are cut into");
   line.number("--overlap", o.predict.overlap, 0, 4096, "Pixels that neighbouring windows share");
   line.toggle("flips", o.predict.flips, "Average over the picture and its mirror images: four times the work");
   std::string normalise = "plain";
-  line.text("--normalise", normalise,
-            "plain: 8 bits as they are, of 16 the high byte; percentile: the 1st becomes 0, the 99.8th 255, for 16 bits "
-            "and low contrast")
+  line.text(
+          "--normalise", normalise,
+          "plain: 8 bits as they are, of 16 the high byte; percentile: the 1st becomes 0, the 99.8th 255, for 16 bits "
+          "and low contrast")
       ->check([](const std::string& word) {
         return word == "plain" || word == "percentile" ? "" : "'" + word + "' is neither plain nor percentile";
       });

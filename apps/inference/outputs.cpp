@@ -52,9 +52,8 @@ void Outputs::write_probabilities(const std::string& id, const ProbabilityMaps& 
 void Outputs::write_nuclei(const std::string& id, const EightBits& picture, const LabelImage& nuclei) const {
   const int width = nuclei.width, height = nuclei.height;
   if (choice_.masks) {
-    write_rows<std::uint8_t>(file(masks_, id, ".png"), width, height, nuclei.labels, [](std::uint32_t label) {
-      return static_cast<std::uint8_t>(label != 0 ? 255 : 0);
-    });
+    write_rows<std::uint8_t>(file(masks_, id, ".png"), width, height, nuclei.labels,
+                             [](std::uint32_t label) { return static_cast<std::uint8_t>(label != 0 ? 255 : 0); });
   }
   if (choice_.labels && nuclei.count <= kMostInPng) {
     write_rows<std::uint16_t>(file(labels_, id, ".png"), width, height, nuclei.labels,

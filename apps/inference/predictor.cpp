@@ -180,21 +180,21 @@ std::vector<ProbabilityMaps> Predictor::predict(std::span<const EightBits* const
   for (std::size_t i = 0; i < pictures.size(); ++i) {
     jobs.push_back(std::make_unique<Job>(context_, *pictures[i], description_, settings, maps[i]));
     for (std::size_t row = 0; row < jobs[i]->rows(); ++row) {
-      for (std::size_t column = 0; column < jobs[i]->columns(); ++column) windows.push_back({jobs[i].get(), row, column});
+      for (std::size_t column = 0; column < jobs[i]->columns(); ++column)
+        windows.push_back({jobs[i].get(), row, column});
     }
   }
   // Windows of one size go through together, those of one picture in their order.
-  std::ranges::stable_sort(windows, {}, [](const Window& w) {
-    return std::pair(w.job->window().height, w.job->window().width);
-  });
+  std::ranges::stable_sort(windows, {},
+                           [](const Window& w) { return std::pair(w.job->window().height, w.job->window().width); });
   for (std::size_t first = 0, count = 0; first < windows.size(); first += count) {
     const Size size = windows[first].job->window();
     const auto same = [&](const Window& w) {
       return w.job->window().height == size.height && w.job->window().width == size.width;
     };
-    const std::size_t most = std::max<std::size_t>(
-        1, static_cast<std::size_t>(settings.batch_size) * kBatchSide * kBatchSide /
-               (static_cast<std::size_t>(size.height) * static_cast<std::size_t>(size.width)));
+    const std::size_t most =
+        std::max<std::size_t>(1, static_cast<std::size_t>(settings.batch_size) * kBatchSide * kBatchSide /
+                                     (static_cast<std::size_t>(size.height) * static_cast<std::size_t>(size.width)));
     for (count = 1; count < most && first + count < windows.size() && same(windows[first + count]);) ++count;
     compute(std::span(windows).subspan(first, count), settings);
     if (progress) progress(count);
@@ -206,7 +206,8 @@ void Predictor::compute(std::span<const Window> windows, const PredictSettings& 
   const Size size = windows[0].job->window();
   const std::size_t bytes = static_cast<std::size_t>(size.height) * static_cast<std::size_t>(size.width) * 3;
   std::vector<std::uint8_t> pixels(windows.size() * bytes);
-  for (std::size_t i = 0; i < windows.size(); ++i) windows[i].job->cut(windows[i].row, windows[i].column, &pixels[i * bytes]);
+  for (std::size_t i = 0; i < windows.size(); ++i)
+    windows[i].job->cut(windows[i].row, windows[i].column, &pixels[i * bytes]);
   const std::uint8_t flips = settings.flips ? kAllFlips : 1;
   for (std::uint8_t flip = 0; flip < flips; ++flip) {
     add_probabilities(windows, flip, 1.0F / static_cast<float>(flips), pixels);

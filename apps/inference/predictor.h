@@ -1,7 +1,7 @@
 // From pictures to what the network says of each of their pixels.
-// Invariant: a picture reaches the network as training pictures did: whole and resized by resize_picture where the model
-// was trained so, else at its own scale in windows (tiles.h). What comes back is at the picture's own size. Of a large
-// picture only a strip of windows exists in float at a time.
+// Invariant: a picture reaches the network as training pictures did: whole and resized by resize_picture where the
+// model was trained so, else at its own scale in windows (tiles.h). What comes back is at the picture's own size. Of a
+// large picture only a strip of windows exists in float at a time.
 #pragma once
 
 #include <cstdint>
@@ -25,9 +25,9 @@ struct ProbabilityMaps {
 };
 
 struct PredictSettings {
-  double scale = 0;   // pixels of the network's picture to one of the file's; 0: as the model was trained
-  int tile = 512;     // side of a window, a multiple of 32
-  int overlap = 128;  // of neighbouring windows, a multiple of 32
+  double scale = 0;     // pixels of the network's picture to one of the file's; 0: as the model was trained
+  int tile = 512;       // side of a window, a multiple of 32
+  int overlap = 128;    // of neighbouring windows, a multiple of 32
   int batch_size = 16;  // pictures of 128 x 128, or as many pixels, computed together
   bool flips = false;   // the mean over the picture and its three mirror images
 };

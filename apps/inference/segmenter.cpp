@@ -238,8 +238,9 @@ ProgressBar progress_bar(Log& log, const Dataset& dataset, const Group& first, c
                          const PredictSettings& settings) {
   constexpr int seconds_between_lines = 10;
   const bool alone = dataset.size() == 1 && first.front().picture;
-  const auto total = alone ? predictor.windows(first.front().picture->width(), first.front().picture->height(), settings)
-                           : dataset.size();
+  const auto total = alone
+                         ? predictor.windows(first.front().picture->width(), first.front().picture->height(), settings)
+                         : dataset.size();
   return {log, "Segmenting", static_cast<std::int64_t>(total), alone ? "windows" : "images", seconds_between_lines};
 }
 

@@ -1,7 +1,8 @@
 // How a picture of any size is cut into windows that the network can take, and how their results are put together.
 // Invariant: windows of a picture are all of one size, multiples of 32, and begin at multiples of 32, where the
 // network's strides fall as they would in the picture as a whole; the weights of all windows over a pixel add up to 1,
-// and a window's outermost pixels, which see least of what surrounds them, count for nothing where another one has them.
+// and a window's outermost pixels, which see least of what surrounds them, count for nothing where another one has
+// them.
 #pragma once
 
 #include <vector>

@@ -7,6 +7,7 @@
 #include "apps/cli/output_folder.h"
 #include "apps/cli/precision.h"
 #include "apps/cli/program.h"
+#include "apps/export/exports.h"
 #include "apps/inference/bench.h"
 #include "apps/inference/options.h"
 #include "apps/inference/segmenter.h"
@@ -43,6 +44,10 @@ Exit run(int argc, char** argv) {
   const Device device = choose_device(options.common.device, log);
   Context context(device, options.common.threads);
   set_precision(options.common, context.stream());
+  if (options.exports.any()) {
+    std::cout << run_exports(context, options.model, options.exports, options.exist_ok);
+    return Exit::done;
+  }
   if (options.bench_steps > 0) {
     context.profile().enable(options.common.verbose);
     const std::string line = bench_inference(context, options);

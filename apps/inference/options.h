@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "apps/cli/common_flags.h"
+#include "apps/export/exports.h"
 
 namespace karyon {
 
@@ -24,6 +25,7 @@ struct InferOptions {
   int image_size = 128;  // of --bench without a model
   int bench_steps = 0;   // > 0: time so many batches and stop
   std::uint64_t seed = 0;
+  ExportOptions exports;  // any: these are done, and no pictures
 };
 
 InferOptions parse_infer_options(int argc, const char* const* argv);

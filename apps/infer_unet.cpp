@@ -7,6 +7,7 @@
 #include "apps/cli/precision.h"
 #include "apps/cli/program.h"
 #include "apps/data/path_list.h"
+#include "apps/export/exports.h"
 #include "apps/inference/bench.h"
 #include "apps/inference/options.h"
 #include "apps/inference/segmenter.h"
@@ -38,6 +39,10 @@ Exit run(int argc, char** argv) {
   const Device device = choose_device(options.common.device, log);
   Context context(device, options.common.threads);
   set_precision(options.common, context.stream());
+  if (options.exports.any()) {
+    std::cout << run_exports(context, options.model, options.exports, options.exist_ok);
+    return Exit::done;
+  }
   if (options.bench_steps > 0) {
     context.profile().enable(options.common.verbose);
     const std::string line = bench_inference(context, options);
@@ -46,9 +51,8 @@ Exit run(int argc, char** argv) {
     std::cout << line << "\n";
     return Exit::done;
   }
-  const ElementType type = storage_type(options.common.precision);
-  Predictor predictor = options.model.empty() ? Predictor(context, built_in_model(), kBuiltInModel, type)
-                                              : Predictor(context, load_checkpoint(options.model), options.model, type);
+  Predictor predictor(context, load_model(options.model), model_name(options.model),
+                      storage_type(options.common.precision));
   if (!options.outputs.kaggle_csv.empty()) check_new_file(options.outputs.kaggle_csv, "--kaggle-csv", options.exist_ok);
   PictureLimits limits;
   limits.max_pixels = options.max_pixels;

@@ -47,13 +47,18 @@ Tensor ConvUnit::forward(Tape& tape, const Tensor& x) {
 
 Tensor ConvUnit::infer(Tape& tape, const Tensor& x, const Tensor& residual) const {
   const ConvGeometry g = geometry(x.shape()[1], x.shape()[2]);
-  const Tensor& kernel = norm_ ? folded_.kernel : conv_.kernel.value;
-  KARYON_CHECK(static_cast<bool>(kernel), "fold() comes before infer()");
+  const Tensor& kernel = inference_kernel();
   if (spec_.depthwise) return depthwise_conv2d_inference(tape, x, kernel, folded_.bias, spec_.act, g);
   const Tensor y =
       residual ? residual : Tensor::empty(tape.context(), conv2d_shape(x.shape(), kernel.shape(), g), x.type());
   conv2d_inference(tape, x, kernel, folded_.bias, residual, spec_.act, g, y);
   return y;
+}
+
+const Tensor& ConvUnit::inference_kernel() const {
+  const Tensor& kernel = norm_ ? folded_.kernel : conv_.kernel.value;
+  KARYON_CHECK(static_cast<bool>(kernel), "fold() comes before infer()");
+  return kernel;
 }
 
 void ConvUnit::fold(Context& context) {

@@ -38,6 +38,10 @@ class ConvUnit {
   /// Multiplies the batch norm into the kernel; to be called after every change of the weights, before infer().
   void fold(Context& context);
 
+  /// What infer() multiplies with and adds; no bias where there is no batch norm.
+  [[nodiscard]] const Tensor& inference_kernel() const;
+  [[nodiscard]] const Tensor& inference_bias() const { return folded_.bias; }
+
   [[nodiscard]] const ConvUnitSpec& spec() const { return spec_; }
   [[nodiscard]] ConvGeometry geometry(int h, int w) const;
   /// The modules that carry the parameters "<conv_name>/kernel" and "<norm_name>/gamma", ...; norm() may be null.

@@ -11,12 +11,6 @@
 
 namespace karyon {
 
-namespace {
-
-constexpr std::array<std::size_t, 4> kExpandTaps{1, 3, 6, 13};  // blocks whose expansion is a tap
-
-}  // namespace
-
 int scaled_channels(double channels, double width) {
   const double exact = channels * width;
   int rounded = std::max(8, static_cast<int>(exact + 4) / 8 * 8);

@@ -22,6 +22,7 @@ struct BottleneckRow {
 constexpr std::array<BottleneckRow, 7> kMobileNetV2Table{
     {{1, 16, 1, 1}, {6, 24, 2, 2}, {6, 32, 3, 2}, {6, 64, 4, 2}, {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}}};
 constexpr int kTaps = 5;
+constexpr std::array<std::size_t, kTaps - 1> kExpandTaps{1, 3, 6, 13};  // blocks whose expansion is a tap
 /// Keras's names of the taps, from 1/2 of the image's size to 1/32.
 constexpr std::array<const char*, kTaps> kTapNames{"block_1_expand_relu", "block_3_expand_relu", "block_6_expand_relu",
                                                    "block_13_expand_relu", "block_16_project"};
@@ -64,6 +65,7 @@ class MobileNetV2 final : public Module {
   [[nodiscard]] const EncoderOptions& options() const { return options_; }
   [[nodiscard]] std::array<int, kTaps> tap_channels() const;
   ConvUnit& stem() { return *stem_; }
+  [[nodiscard]] const ConvUnit& stem() const { return *stem_; }
   [[nodiscard]] const std::vector<Block>& blocks() const { return blocks_; }
 
  private:

@@ -37,6 +37,8 @@ class Upsampler final : public Module {
   Tensor infer(Tape& tape, const std::vector<Tensor>& inputs) const;
   void fold(Context& context);
   Parameter& kernel() { return conv_.kernel; }
+  /// What infer() runs with, from the last fold().
+  [[nodiscard]] const FoldedConv& folded() const { return folded_; }
   [[nodiscard]] int filters() const { return conv_.kernel.value.shape()[2]; }
   [[nodiscard]] int in_channels() const { return conv_.kernel.value.shape()[3]; }
 
@@ -70,6 +72,8 @@ class UNet final : public Module {
   MobileNetV2& encoder() { return encoder_; }
   [[nodiscard]] const MobileNetV2& encoder() const { return encoder_; }
   [[nodiscard]] const std::vector<std::unique_ptr<Upsampler>>& upsamplers() const { return upsamplers_; }
+  [[nodiscard]] const Tensor& head_kernel() const { return head_.kernel.value; }
+  [[nodiscard]] const Tensor& head_bias() const { return head_.bias.value; }
   [[nodiscard]] const UNetOptions& options() const { return options_; }
 
  private:

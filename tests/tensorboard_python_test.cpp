@@ -1,40 +1,21 @@
 // Event files read by TensorBoard's own reader, PyPI's package tensorboard, through tests/tensorboard_check.py. The
 // interpreter is KARYON_PYTHON's, else python3; where it or the package is missing the test is skipped, saying so.
-#include <array>
-#include <cstdio>
-#include <cstdlib>
-
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
 #include "apps/images/png.h"
 #include "apps/tensorboard/run_boards.h"
 #include "engine/context.h"
 #include "engine/files.h"
 #include "tests/event_reader.h"
+#include "tests/python_check.h"
 #include "tests/temp_dir.h"
 
 namespace karyon {
 namespace {
 
-constexpr int kNotInstalled = 77, kNoInterpreter = 127, kBatches = 4;
+constexpr int kBatches = 4;
 
-struct Checked {
-  int status = 0;
-  std::string text;
-};
-
-Checked check(const std::filesystem::path& run) {
-  const char* python = std::getenv("KARYON_PYTHON");
-  const std::string command = "'" + std::string(python != nullptr ? python : "python3") +
-                              "' '" KARYON_SOURCE "/tests/tensorboard_check.py' '" + run.string() + "' 2>&1 </dev/null";
-  FILE* pipe = popen(command.c_str(), "r");  // NOLINT(cert-env33-c): the interpreter that the user named
-  if (pipe == nullptr) return {kNoInterpreter, "popen"};
-  std::string text;
-  std::array<char, 4096> some{};
-  while (const std::size_t got = std::fread(some.data(), 1, some.size(), pipe)) text.append(some.data(), got);
-  return {WEXITSTATUS(pclose(pipe)), text};
-}
+Checked check(const std::filesystem::path& run) { return python_check("tensorboard_check.py", run.string()); }
 
 EpochResult result(int epoch) {
   const double e = epoch;

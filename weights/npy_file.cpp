@@ -45,4 +45,19 @@ NpyArray read_npy(const std::filesystem::path& path) {
   return array;
 }
 
+std::vector<std::uint8_t> encode_npy(const NpyArray& array) {
+  constexpr std::size_t preamble = 10, alignment = 64;
+  std::string shape;
+  for (const std::int64_t extent : array.shape) shape += std::to_string(extent) + ",";
+  std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + shape + "), }";
+  header.resize((preamble + header.size() + alignment) / alignment * alignment - preamble - 1, ' ');
+  header += '\n';
+  const std::string start = std::string("\x93NUMPY\x01\x00", 8) + static_cast<char>(header.size() & 255U) +
+                            static_cast<char>(header.size() >> 8) + header;
+  std::vector<std::uint8_t> bytes(start.begin(), start.end());
+  bytes.resize(start.size() + array.values.size() * sizeof(float));
+  std::memcpy(bytes.data() + start.size(), array.values.data(), array.values.size() * sizeof(float));
+  return bytes;
+}
+
 }  // namespace karyon

@@ -63,6 +63,7 @@ InferOptions parse_infer_options(int argc, const char* const* argv) {
   line.number("--seed", o.seed, std::uint64_t{0}, std::uint64_t{INT64_MAX},
               "Seed of the random images and weights of --bench");
   line.number("--bench", o.bench_steps, 0, 1000000, "Time so many batches of random images, and stop");
+  add_export_flags(line, o.exports);
   add_common_flags(line, o.common);
   line.parse(argc, argv);
 
@@ -83,7 +84,10 @@ InferOptions parse_infer_options(int argc, const char* const* argv) {
     throw Error(Exit::usage, "--image-size " + std::to_string(o.image_size) + ": expected a multiple of " +
                                  std::to_string(kSizeMultiple));
   }
-  if (o.bench_steps == 0 && o.inputs.empty()) {
+  if (o.exports.any() && !o.inputs.empty()) {
+    throw Error(Exit::usage, "--export-... and --self-test take no pictures: run infer_unet once for each");
+  }
+  if (o.bench_steps == 0 && o.inputs.empty() && !o.exports.any()) {
     throw Error(Exit::usage, "no pictures: name files, folders or zips");
   }
   return o;

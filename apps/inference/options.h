@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "apps/cli/common_flags.h"
+#include "apps/export/exports.h"
 #include "apps/images/intensity.h"
 #include "apps/inference/outputs.h"
 #include "apps/inference/predictor.h"
@@ -31,6 +32,7 @@ struct InferOptions {
   int image_size = 128;  // of --bench without a model
   int bench_steps = 0;   // > 0: time so many batches and stop
   std::uint64_t seed = 0;
+  ExportOptions exports;  // any: these are done, and no pictures
 };
 
 InferOptions parse_infer_options(int argc, const char* const* argv);

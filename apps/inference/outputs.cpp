@@ -71,7 +71,7 @@ void Outputs::write_nuclei(const std::string& id, const EightBits& picture, cons
     }
     png.finish();
   }
-  if (choice_.geojson) write_file(file(geojson_, id, ".geojson"), nuclei_geojson(nuclei));
+  if (choice_.geojson) write_file(file(geojson_, id, ".geojson"), outlines_geojson(trace_outlines(nuclei)));
 }
 
 OverlayRows::OverlayRows(const EightBits& picture, const LabelImage& nuclei)

@@ -178,7 +178,7 @@ class Tables {
     if (result.done == 0) return;
     write_file(folder / "summary.csv", "id,width,height,nuclei,nucleus_pixels,nucleus_share,mean_area\n" + summary_);
     if (choice.table) write_file(folder / "nuclei.csv", nuclei_table(choice.pixel_size));
-    if (!choice.kaggle_csv.empty()) write_file(choice.kaggle_csv, kKaggleHeader + kaggle_);
+    if (!choice.kaggle_csv.empty()) write_file(choice.kaggle_csv, std::string(kKaggleHeader) + kaggle_);
     if (choice.gallery) write_file(folder / "gallery.html", gallery_page(gallery_, result.done, result.nuclei));
     if (!result.scores.empty()) write_file(folder / "scores.csv", scores_csv(result.scores));
   }

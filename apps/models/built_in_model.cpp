@@ -1,7 +1,6 @@
 #include "apps/models/built_in_model.h"
 
-#include <cstdint>
-#include <vector>
+#include "engine/files.h"
 
 // The assembler puts the file's bytes into the program as they are.
 asm(".section .rodata\n"
@@ -20,8 +19,14 @@ extern const std::uint8_t karyon_model_end[];
 
 namespace karyon {
 
-Checkpoint built_in_model() {
-  return decode_checkpoint(std::vector<std::uint8_t>(karyon_model_begin, karyon_model_end), kBuiltInModel);
+std::string model_name(const std::string& path) { return path.empty() ? "the model in the box" : path; }
+
+std::vector<std::uint8_t> model_bytes(const std::string& path) {
+  return path.empty() ? std::vector<std::uint8_t>(karyon_model_begin, karyon_model_end) : read_file(path);
+}
+
+Checkpoint load_model(const std::string& path) {
+  return path.empty() ? decode_checkpoint(model_bytes(path), model_name(path)) : load_checkpoint(path);
 }
 
 }  // namespace karyon

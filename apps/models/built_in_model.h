@@ -2,13 +2,19 @@
 // Invariant: it is there wherever the program is, whatever the folder it was built in has become.
 #pragma once
 
+#include <cstdint>
+#include <string>
+#include <vector>
+
 #include "weights/checkpoint.h"
 
 namespace karyon {
 
-/// What messages call it.
-constexpr const char* kBuiltInModel = "the model in the box";
-
-Checkpoint built_in_model();
+/// What messages call the model of this path: "" is the one in the box.
+std::string model_name(const std::string& path);
+/// The bytes of its checkpoint. Errors of read_file.
+std::vector<std::uint8_t> model_bytes(const std::string& path);
+/// Errors of load_checkpoint.
+Checkpoint load_model(const std::string& path);
 
 }  // namespace karyon

@@ -1,7 +1,6 @@
 #include "apps/training/run_files.h"
 
 #include <array>
-#include <ctime>
 #include <map>
 #include <set>
 #include <sstream>
@@ -9,20 +8,12 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include "apps/cli/utc_time.h"
 #include "apps/cli/version.h"
 
 namespace karyon {
 
 namespace {
-
-std::string utc_now() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  gmtime_r(&now, &parts);
-  std::array<char, 32> text{};
-  std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text.data();
-}
 
 std::string host_name() {
   std::array<char, 256> name{};

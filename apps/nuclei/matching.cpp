@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "kernels/check.h"
 
@@ -41,17 +42,16 @@ std::unordered_map<std::uint64_t, std::int64_t> shared_pixels(const LabelImage& 
 /// gives the largest matching there is.
 MatchCounts count_matches(std::span<const Overlap> pairs, std::int64_t true_nuclei, std::int64_t predicted_nuclei,
                           int index, bool above) {
-  std::vector<std::uint32_t> truths, predictions;
+  std::unordered_set<std::uint32_t> truths, predictions;
   MatchCounts counts;
   for (const Overlap& pair : pairs) {
     const std::int64_t excess = 20 * pair.common - (10 + index) * pair.either;  // its sign is that of IoU - t
     if (above ? excess <= 0 : excess < 0) continue;
-    if (std::find(truths.begin(), truths.end(), pair.truth) != truths.end()) continue;
-    if (std::find(predictions.begin(), predictions.end(), pair.predicted) != predictions.end()) continue;
+    if (truths.contains(pair.truth) || predictions.contains(pair.predicted)) continue;
     ++counts.hits;
     if (excess == 0 && index == 0) {
-      truths.push_back(pair.truth);
-      predictions.push_back(pair.predicted);
+      truths.insert(pair.truth);
+      predictions.insert(pair.predicted);
     }
   }
   counts.false_finds = predicted_nuclei - counts.hits;

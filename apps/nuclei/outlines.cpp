@@ -22,8 +22,9 @@ class Tracer {
     return image_.labels[pixel] != 0 && !seen_[pixel] && !is(image_.labels[pixel], x, y - 1);
   }
 
-  /// The ring along the top of this pixel. Where two pixels of the nucleus meet at a corner only, it passes from one to
-  /// the other: then the nucleus, which is connected elsewhere, has a ring of its own on each side of the corner.
+  /// The ring along the top of this pixel, the first from the left that it goes along, so it begins at a corner. Where
+  /// two pixels of the nucleus meet at a corner only, it passes from one to the other: then the nucleus, which is
+  /// connected elsewhere, has a ring of its own on each side of the corner.
   Ring trace(int x, int y) {
     const std::uint32_t label = image_.labels[image_.index(x, y)];
     const int first_x = x, first_y = y;
@@ -37,8 +38,6 @@ class Tracer {
       if (turned != way) ring.push_back({x, y});
       way = turned;
     } while (x != first_x || y != first_y || way != 0);
-    if (ring.back() == ring.front()) return ring;  // the ring began at a corner, as outer rings do
-    ring.front() = ring.back();                    // it began amidst an edge
     return ring;
   }
 

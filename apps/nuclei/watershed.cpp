@@ -1,5 +1,6 @@
 #include "apps/nuclei/watershed.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <functional>
@@ -20,9 +21,9 @@ std::uint32_t sortable(float value) {
   return (bits & kSign) != 0 ? ~bits : bits | kSign;
 }
 
-/// A pixel reached by the water: height and then age, 0 for markers, in one number.
+/// A pixel reached by the water: the water's level there and then age, 0 for markers, in one number.
 struct Reached {
-  std::uint64_t height_and_age;
+  std::uint64_t level_and_age;
   std::uint32_t index;
   auto operator<=>(const Reached&) const = default;
 };
@@ -43,14 +44,15 @@ class Flood {
     }
     // A marker pixel amidst its own has nobody to give its label to.
     for (std::uint32_t index = 0; index < mask_.size(); ++index) {
-      if (image_.labels[index] != 0 && has_dry_neighbour(index)) push(index, 0);
+      if (image_.labels[index] != 0 && has_dry_neighbour(index)) push(index, 0, 0);
     }
     while (!queue_.empty()) {
       const std::uint32_t from = queue_.top().index;
+      const auto level = static_cast<std::uint32_t>(queue_.top().level_and_age >> 32U);
       queue_.pop();
       for_each_dry_neighbour(from, [&](std::uint32_t to) {
         image_.labels[to] = image_.labels[from];
-        push(to, ++age_);
+        push(to, level, ++age_);
       });
     }
   }
@@ -74,8 +76,10 @@ class Flood {
     return dry;
   }
 
-  void push(std::uint32_t index, std::uint32_t age) {
-    queue_.push({std::uint64_t{sortable(landscape_[index])} << 32U | age, index});
+  /// Water that came over `level` fills what lies lower up to there.
+  void push(std::uint32_t index, std::uint32_t level, std::uint32_t age) {
+    const std::uint64_t reached = std::max(sortable(landscape_[index]), level);
+    queue_.push({reached << 32U | age, index});
   }
 
   std::span<const float> landscape_;

@@ -10,7 +10,6 @@
 #include <stb/stb_image_write.h>
 
 #include "apps/images/decode.h"
-#include "apps/images/overlay.h"
 #include "apps/images/png.h"
 #include "tests/data_fixtures.h"
 
@@ -284,32 +283,6 @@ TEST(Jpeg, RandomDamageNeverCrashes) {
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), Exit::bad_data);
     }
-  }
-}
-
-TEST(Overlay, OnlyTheRimIsColoured) {
-  Picture picture = plain_picture(9, 9, 3, 50);
-  Bytes mask(81);
-  for (std::size_t y = 2; y < 7; ++y) {
-    for (std::size_t x = 0; x < 5; ++x) mask[y * 9 + x] = 255;  // touches the left edge of the picture
-  }
-  draw_outline(picture, mask, {255, 0, 1});
-  for (std::size_t y = 0; y < 9; ++y) {
-    for (std::size_t x = 0; x < 9; ++x) {
-      const bool is_inside = mask[y * 9 + x] != 0;
-      const bool is_rim = is_inside && (y == 2 || y == 6 || x == 4);  // the picture's own edge is no outline
-      const Bytes expected = is_rim ? Bytes{255, 0, 1} : Bytes{50, 50, 50};
-      const auto* pixel = &picture.pixels[3 * (y * 9 + x)];
-      EXPECT_EQ(Bytes(pixel, pixel + 3), expected) << y << ' ' << x;
-    }
-  }
-}
-
-TEST(Overlay, EmptyAndFullMasksChangeNothing) {
-  for (const std::uint8_t value : {0, 1}) {
-    Picture picture = pattern(12, 5, 3);
-    draw_outline(picture, Bytes(60, value), {0, 255, 0});
-    EXPECT_EQ(picture.pixels, pattern(12, 5, 3).pixels);
   }
 }
 

@@ -1,21 +1,20 @@
 #include "apps/export/bioimageio.h"
 
 #include <algorithm>
-#include <array>
+#include <cmath>
 
 #include "apps/data/synthetic.h"
 #include "apps/export/onnx_model.h"
 #include "apps/export/planar_network.h"
-#include "apps/images/overlay.h"
 #include "apps/images/png.h"
+#include "apps/inference/predictor.h"
+#include "apps/nuclei/overlay.h"
 #include "engine/files.h"
 #include "weights/sha256.h"
 
 namespace karyon {
 
 namespace {
-
-constexpr std::array<std::uint8_t, 3> kOutlineColour{255, 210, 0};
 
 /// The first made-up fluorescence picture that has nuclei in it.
 Picture sample_picture(int height, int width) {
@@ -33,12 +32,26 @@ NpyArray planar(const Picture& picture) {
   return array;
 }
 
+/// A class's probabilities as the map that nuclei are split from.
+std::vector<std::uint8_t> bytes_of(const NpyArray& probabilities, std::size_t which, bool complement) {
+  const auto pixels = static_cast<std::size_t>(probabilities.shape[2] * probabilities.shape[3]);
+  std::vector<std::uint8_t> bytes(pixels);
+  for (std::size_t i = 0; i < pixels; ++i) {
+    const float p = probabilities.values[which * pixels + i];
+    bytes[i] = static_cast<std::uint8_t>(std::lround(255.0F * (complement ? 1 - p : p)));
+  }
+  return bytes;
+}
+
 /// The picture, and beside it the same with what was found outlined.
-Picture cover(const Picture& picture, const NpyArray& probabilities, double threshold) {
-  std::vector<std::uint8_t> mask(picture.count());
-  for (std::size_t i = 0; i < mask.size(); ++i) mask[i] = 1.0 - probabilities.values[i] >= threshold ? 255 : 0;
-  Picture outlined = picture;
-  draw_outline(outlined, mask, kOutlineColour);
+Picture cover(const Picture& picture, const NpyArray& probabilities, const Checkpoint& model) {
+  const std::vector<std::uint8_t> interior =
+      model.classes > 2 ? bytes_of(probabilities, 1, false) : std::vector<std::uint8_t>();
+  const LabelImage nuclei =
+      split_nuclei(picture.width, picture.height, bytes_of(probabilities, 0, true), interior, split_settings(model), 1);
+  RawPicture raw(picture.width, picture.height, 3, 8);
+  raw.narrow = picture.pixels;
+  const Picture outlined = draw_overlay(EightBits(std::move(raw), Normalise::plain), nuclei);
   Picture result(2 * picture.width, picture.height, 3);
   const auto row = static_cast<std::ptrdiff_t>(picture.width) * 3;
   for (std::ptrdiff_t y = 0; y < picture.height; ++y) {
@@ -65,7 +78,7 @@ void write_bioimageio(Context& context, const UNet& unet, const Checkpoint& desc
   write(kOnnxFile, onnx_of(unet, description));
   write(kTestInputFile, encode_npy(input));
   write(kTestOutputFile, encode_npy(output));
-  write(kCoverFile, encode_png(cover(picture, output, description.threshold)));
+  write(kCoverFile, encode_png(cover(picture, output, description)));
   const std::string documentation = bioimageio_documentation(description);
   write(kDocumentationFile, {reinterpret_cast<const std::uint8_t*>(documentation.data()), documentation.size()});
   write_file(folder / kDescriptionFile, bioimageio_description(description, digests).dump(2) + "\n");

@@ -20,9 +20,9 @@ struct ExportOptions {
 /// Adds --export-onnx, --export-bioimageio, --export-half and --self-test.
 void add_export_flags(CommandLine& line, ExportOptions& options);
 
-/// Exports the checkpoint `model` ("": the one in the box) and runs the self-test, as far as asked for. Returns lines of "key: value" that say
-/// what came of it. Error cannot_create when a file exists and may not be overwritten, internal when the self-test
-/// fails, and those of load_checkpoint, load_unet, run_self_test and write_file.
+/// Exports the checkpoint `model` ("": the one in the box) and runs the self-test, as far as asked for. Returns lines
+/// of "key: value" that say what came of it. Error cannot_create when a file exists and may not be overwritten,
+/// internal when the self-test fails, and those of load_checkpoint, load_unet, run_self_test and write_file.
 std::string run_exports(Context& context, const std::string& model, const ExportOptions& options, bool exist_ok);
 
 }  // namespace karyon

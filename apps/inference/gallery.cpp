@@ -5,7 +5,7 @@
 #include "apps/drawing/html_image.h"
 #include "apps/drawing/text.h"
 #include "apps/images/png.h"
-#include "apps/inference/outputs.h"
+#include "apps/nuclei/overlay.h"
 
 namespace karyon {
 
@@ -55,12 +55,7 @@ Thumbnail shrink(const EightBits& picture, const LabelImage& nuclei) {
 
 std::string gallery_card(const std::string& id, const EightBits& picture, const LabelImage& nuclei) {
   Thumbnail small = shrink(picture, nuclei);
-  const EightBits seen(std::move(small.rgb), Normalise::plain);
-  const OverlayRows overlay(seen, small.nuclei);
-  Picture drawn(seen.width(), seen.height(), 3);
-  for (int y = 0; y < drawn.height; ++y) {
-    overlay.row(y, &drawn.pixels[static_cast<std::size_t>(y) * static_cast<std::size_t>(drawn.width) * 3]);
-  }
+  const Picture drawn = draw_overlay(EightBits(std::move(small.rgb), Normalise::plain), small.nuclei);
   return "<figure>" + image_tag(encode_png(drawn), id) + "<figcaption>" + escape_xml(id) + "<small>" +
          std::to_string(nuclei.count) + " nuclei, " + std::to_string(nuclei.width) + " x " +
          std::to_string(nuclei.height) + " pixels</small></figcaption></figure>\n";

@@ -1,18 +1,17 @@
 #include "apps/inference/outputs.h"
 
 #include <algorithm>
-#include <array>
 #include <limits>
 
 #include "apps/images/png_writer.h"
 #include "apps/images/tiff.h"
 #include "apps/nuclei/outlines.h"
+#include "apps/nuclei/overlay.h"
 #include "engine/files.h"
 
 namespace karyon {
 namespace {
 
-constexpr std::array<std::uint8_t, 3> kOutlineColour{255, 210, 0};
 constexpr std::uint32_t kMostInPng = std::numeric_limits<std::uint16_t>::max();
 
 /// Writes a picture of one channel whose samples are `sample(label or byte)` of `from`.
@@ -72,28 +71,6 @@ void Outputs::write_nuclei(const std::string& id, const EightBits& picture, cons
     png.finish();
   }
   if (choice_.geojson) write_file(file(geojson_, id, ".geojson"), outlines_geojson(trace_outlines(nuclei)));
-}
-
-OverlayRows::OverlayRows(const EightBits& picture, const LabelImage& nuclei)
-    : picture_(picture), nuclei_(nuclei), line_(1 + std::min({nuclei.width / 600, nuclei.height / 600, 2})) {}
-
-bool OverlayRows::on_rim(int x, int y) const {
-  const std::uint32_t label = nuclei_.labels[nuclei_.index(x, y)];
-  for (int v = std::max(0, y - line_); v <= std::min(nuclei_.height - 1, y + line_); ++v) {
-    for (int u = std::max(0, x - line_); u <= std::min(nuclei_.width - 1, x + line_); ++u) {
-      if (nuclei_.labels[nuclei_.index(u, v)] != label) return true;
-    }
-  }
-  return false;
-}
-
-void OverlayRows::row(int y, std::uint8_t* to) const {
-  picture_.window_rgb(0, y, nuclei_.width, 1, to);
-  for (int x = 0; x < nuclei_.width; ++x, to += 3) {
-    if (nuclei_.labels[nuclei_.index(x, y)] != 0 && on_rim(x, y)) {
-      std::copy(kOutlineColour.begin(), kOutlineColour.end(), to);
-    }
-  }
 }
 
 std::vector<Region> measure(const RawPicture& picture, const LabelImage& nuclei) {

@@ -42,22 +42,6 @@ class Outputs {
   std::filesystem::path masks_, labels_, overlays_, probabilities_, geojson_;
 };
 
-/// The picture with its nuclei outlined, in rows: of each nucleus the pixels within the line's width of anything else
-/// are coloured (1 pixel below 600, 2 below 1200, 3 from there on).
-class OverlayRows {
- public:
-  OverlayRows(const EightBits& picture, const LabelImage& nuclei);
-  /// RGB of row y, width * 3 bytes.
-  void row(int y, std::uint8_t* to) const;
-
- private:
-  [[nodiscard]] bool on_rim(int x, int y) const;
-
-  const EightBits& picture_;
-  const LabelImage& nuclei_;
-  int line_;
-};
-
 /// Of each nucleus, with the mean intensities of the picture's own samples.
 std::vector<Region> measure(const RawPicture& picture, const LabelImage& nuclei);
 

@@ -159,6 +159,14 @@ class Predictor::Job {
   int strip_top_ = 0;  // row of the picture that the strip begins with
 };
 
+SplitSettings split_settings(const Checkpoint& model) {
+  SplitSettings split;
+  split.threshold = static_cast<float>(model.threshold);
+  split.marker_threshold = static_cast<float>(model.marker_threshold);
+  split.min_area = model.min_area;
+  return split;
+}
+
 Predictor::Predictor(Context& context, Checkpoint checkpoint, const std::string& source, ElementType type)
     : context_(context), type_(type), description_(std::move(checkpoint)) {
   unet_ = load_unet(context, description_, source);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "apps/images/intensity.h"
+#include "apps/nuclei/split.h"
 #include "model/unet.h"
 #include "weights/checkpoint.h"
 
@@ -23,6 +24,9 @@ struct ProbabilityMaps {
   std::vector<std::uint8_t> nucleus;   // of any class but background
   std::vector<std::uint8_t> interior;  // of a nucleus's inside; empty for a model of two classes
 };
+
+/// How nuclei are told apart, as the model was tuned for.
+SplitSettings split_settings(const Checkpoint& model);
 
 struct PredictSettings {
   double scale = 0;     // pixels of the network's picture to one of the file's; 0: as the model was trained

@@ -244,23 +244,21 @@ ProgressBar progress_bar(Log& log, const Dataset& dataset, const Group& first, c
   return {log, "Segmenting", static_cast<std::int64_t>(total), alone ? "windows" : "images", seconds_between_lines};
 }
 
-}  // namespace
-
-SplitSettings split_settings(const InferOptions& options, const Checkpoint& model) {
-  SplitSettings split;
-  split.threshold = static_cast<float>(model.threshold);
-  split.marker_threshold = static_cast<float>(model.marker_threshold);
-  split.min_area = model.min_area;
+/// The model's own settings but where the options say otherwise.
+SplitSettings chosen_split(const InferOptions& options, const Checkpoint& model) {
+  SplitSettings split = split_settings(model);
   if (options.threshold) split.threshold = static_cast<float>(*options.threshold);
   if (options.min_area) split.min_area = *options.min_area;
   if (options.fill_holes) split.fill_holes_below = *options.fill_holes;
   return split;
 }
 
+}  // namespace
+
 Segmentation segment(Predictor& predictor, const Dataset& dataset, const InferOptions& options, OutputFolder& folder,
                      Log& log) {
   const Outputs outputs(folder, options.outputs);
-  const Finisher finish(outputs, split_settings(options, predictor.description()), options.common.threads);
+  const Finisher finish(outputs, chosen_split(options, predictor.description()), options.common.threads);
   const bool alone = dataset.size() == 1;
   Reader reader(dataset, options);
   Tables tables(log, alone);

@@ -13,7 +13,6 @@
 #include "apps/inference/image_scores.h"
 #include "apps/inference/options.h"
 #include "apps/inference/predictor.h"
-#include "apps/nuclei/split.h"
 #include "kernels/check.h"
 
 namespace karyon {
@@ -29,8 +28,5 @@ struct Segmentation {
 /// no picture could be read.
 Segmentation segment(Predictor& predictor, const Dataset& dataset, const InferOptions& options, OutputFolder& folder,
                      Log& log);
-
-/// How the options and the model together say that nuclei are told apart.
-SplitSettings split_settings(const InferOptions& options, const Checkpoint& model);
 
 }  // namespace karyon

@@ -1,6 +1,8 @@
 // Small masks, probabilities and label images drawn as text.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <string>
 #include <vector>
 

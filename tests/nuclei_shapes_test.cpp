@@ -1,4 +1,7 @@
 // Nuclei as run lengths, as polygons and as coloured pictures.
+#include <algorithm>
+#include <cstdlib>
+
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 

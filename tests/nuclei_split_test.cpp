@@ -1,4 +1,7 @@
 // Nuclei out of probabilities: what is split, kept together, filled and dropped.
+#include <algorithm>
+#include <limits>
+
 #include <gtest/gtest.h>
 
 #include "apps/nuclei/components.h"

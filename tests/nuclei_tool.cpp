@@ -1,5 +1,6 @@
 // nuclei_tool FOLDER: reads the cases that tests/nuclei_check.py wrote, a folder each, and writes beside them what
 // apps/nuclei makes of them: planes as float32 without header (.f32), tables as text.
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <span>

@@ -120,7 +120,7 @@ std::string kaggle_rows(const std::string& id, const LabelImage& image) {
   const std::string name = csv_field(id);
   std::string rows;
   for (const std::string& runs : encode_runs(image)) {
-    if (!runs.empty()) rows += name + ',' + runs + '\n';
+    if (!runs.empty()) rows.append(name).append(",").append(runs).append("\n");
   }
   return rows.empty() ? name + ",\n" : rows;
 }

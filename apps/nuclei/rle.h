@@ -12,7 +12,7 @@
 
 namespace karyon {
 
-/// A text for each label 1..count: its runs in increasing order, none longer than it could be; "" without pixels.
+/// A text for each label 1..count: its runs in increasing order, each as long as it goes on; "" without pixels.
 std::vector<std::string> encode_runs(const LabelImage& image);
 
 /// The nuclei of such texts, numbered by their first pixel row by row; empty texts are none. Error bad_data, naming the

@@ -25,7 +25,9 @@ std::uint32_t sortable(float value) {
 struct Reached {
   std::uint64_t level_and_age;
   std::uint32_t index;
-  auto operator<=>(const Reached&) const = default;
+  bool operator>(const Reached& other) const {
+    return level_and_age != other.level_and_age ? level_and_age > other.level_and_age : index > other.index;
+  }
 };
 
 struct Step {

@@ -136,8 +136,15 @@ void print_result(const TrainingResult& result, const std::filesystem::path& fol
   std::snprintf(text, sizeof text,
                 "best_epoch: %d\nval_accuracy: %.4f\nval_loss: %.4f\nval_iou: %.4f\nval_dice: %.4f\n", best.epoch,
                 best.validation.accuracy, best.validation.loss, best.validation.iou, best.validation.dice);
-  std::cout << text << "model: " << (folder / "weights" / "best.safetensors").string() << "\nrun: " << folder.string()
-            << "\n";
+  std::cout << text;
+  if (result.tuning) {
+    const Tuning& t = *result.tuning;
+    std::snprintf(text, sizeof text,
+                  "threshold: %g\nmarker_threshold: %g\nmin_area: %d\nnative_dice: %.4f\nnative_dsb: %.4f\n",
+                  t.threshold, t.marker_threshold, t.min_area, t.scores.dice, t.scores.nuclei.dsb);
+    std::cout << text;
+  }
+  std::cout << "model: " << (folder / "weights" / "best.safetensors").string() << "\nrun: " << folder.string() << "\n";
 }
 
 /// The state that --resume goes on from: none where the run saved nothing yet. Error no_input where there is no such

@@ -1,11 +1,10 @@
-// Nuclei as run lengths, as polygons and as coloured pictures.
+// Nuclei as run lengths and as polygons.
 #include <algorithm>
 #include <cstdlib>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "apps/nuclei/label_colours.h"
 #include "apps/nuclei/outlines.h"
 #include "apps/nuclei/rle.h"
 #include "tests/expect_error.h"
@@ -94,33 +93,6 @@ TEST(Outlines, AsGeoJson) {
   EXPECT_EQ(feature["geometry"]["coordinates"].dump(), "[[[0,1],[2,1],[2,2],[0,2],[0,1]]]");
   EXPECT_EQ(feature["properties"].dump(), R"({"area":2,"label":2,"objectType":"detection"})");
   EXPECT_EQ(nlohmann::json::parse(outlines_geojson({}))["features"].size(), 0U);
-}
-
-TEST(LabelColours, OutlinesShowBetweenNucleiThatTouch) {
-  const LabelImage image = drawn({"111222", "111222", "111222", "......"});
-  Picture picture(6, 4, 3);
-  draw_outlines(picture, image, {255, 0, 0});
-  std::string red;
-  for (std::size_t i = 0; i < picture.count(); ++i) red += picture.pixels[3 * i] == 255 ? 'r' : '.';
-  EXPECT_EQ(red,
-            "..rr.."
-            "..rr.."
-            "rrrrrr"
-            "......");
-  draw_outlines(picture, image);
-  const Rgb first = label_colour(1);
-  EXPECT_TRUE(std::equal(first.begin(), first.end(), &picture.pixels[3 * 2]));
-}
-
-TEST(LabelColours, AreBrightAndDiffer) {
-  for (std::uint32_t label = 1; label < 200; ++label) {
-    const Rgb a = label_colour(label), b = label_colour(label + 1);
-    EXPECT_EQ(*std::max_element(a.begin(), a.end()), 255);
-    EXPECT_GT(std::abs(a[0] - b[0]) + std::abs(a[1] - b[1]) + std::abs(a[2] - b[2]), 100) << label;
-  }
-  const Picture picture = colour_labels(drawn({".1"}));
-  EXPECT_EQ(picture.pixels[0] + picture.pixels[1] + picture.pixels[2], 0);
-  EXPECT_EQ(picture.pixels[3], label_colour(1)[0]);
 }
 
 }  // namespace

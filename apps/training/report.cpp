@@ -77,6 +77,10 @@ std::string cards(const ReportParts& parts) {
   return "<div class=\"cards\">\n" + card("validation accuracy", number(best.validation.accuracy)) +
          card("validation IoU", number(best.validation.iou)) + card("validation Dice", number(best.validation.dice)) +
          card("best epoch of " + std::to_string(parts.result.history.size()), std::to_string(best.epoch)) +
+         (parts.result.tuning
+              ? card("Dice at the pictures' own size", number(parts.result.tuning->scores.dice, "%.4f")) +
+                    card("Data Science Bowl's score", number(parts.result.tuning->scores.nuclei.dsb, "%.4f"))
+              : "") +
          card("pictures trained on", std::to_string(parts.split.train.size())) +
          card("for validation", std::to_string(parts.split.validation.size())) + "</div>\n";
 }

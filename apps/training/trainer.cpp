@@ -11,10 +11,12 @@
 #include "apps/data/crops.h"
 #include "apps/training/monitor.h"
 #include "apps/training/run_recorder.h"
+#include "apps/training/validation_pictures.h"
 #include "engine/files.h"
 #include "kernels/check.h"
 #include "model/epoch_runner.h"
 #include "model/reestimate.h"
+#include "weights/numbers.h"
 
 namespace karyon {
 
@@ -80,6 +82,7 @@ class Trainer {
         return std::move(result_);
       }
     }
+    settle_nuclei();
     recorder.finish(result_);
     return std::move(result_);
   }
@@ -213,6 +216,27 @@ class Trainer {
       write_file(folder_.path() / "history.csv", history_csv(result_.history));
       write_file(folder_.path() / "history.jsonl", history_jsonl(result_.history));
     });
+  }
+
+  /// Tunes on validation pictures at their own sizes how the best network's nuclei are told apart, and keeps that in
+  /// its checkpoint. Pictures that are gone by now leave it as it is.
+  void settle_nuclei() {
+    const std::filesystem::path path = weights_ / "best.safetensors";
+    Checkpoint best = load_checkpoint(path);
+    try {
+      result_.tuning = tune(context_, best, split_.validation, validation_loader(options_, set_), options_.batch_size,
+                            options_.common.threads);
+    } catch (const Error& error) {
+      log_.warn(std::string("the threshold stays at ") + number_text(best.threshold) + ": " + error.what());
+      return;
+    }
+    const Tuning& tuning = *result_.tuning;
+    best.threshold = tuning.threshold;
+    best.marker_threshold = tuning.marker_threshold;
+    best.min_area = tuning.min_area;
+    best.scores["native_dice"] = tuning.scores.dice;
+    best.scores["native_dsb"] = tuning.scores.nuclei.dsb;
+    try_to_save(failed_checkpoints_, [&] { save_checkpoint(path, best); });
   }
 
   /// A full disk costs no old checkpoint and, once, not the run either. Error cannot_create at the second failure of

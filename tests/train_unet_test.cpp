@@ -128,11 +128,13 @@ std::set<std::string> half(const fs::path& run, const std::string& name) {
   return ids;
 }
 
+const Words kResults{"best_epoch",       "val_accuracy", "val_loss",    "val_iou",    "val_dice", "threshold",
+                     "marker_threshold", "min_area",     "native_dice", "native_dsb", "model",    "run"};
+
 TEST(TrainUnet, TrainsOnSyntheticNuclei) {
   const TempDir dir;
   const Finished finished = train_into(dir, "run", kTiny + kSynthetic + Words{"--minimal"});
-  EXPECT_EQ(keys(finished.out),
-            (Words{"best_epoch", "val_accuracy", "val_loss", "val_iou", "val_dice", "model", "run"}));
+  EXPECT_EQ(keys(finished.out), kResults);
   EXPECT_EQ(tree(dir.path()),
             (Words{"run/", "run/DONE", "run/config.toml", "run/env.json", "run/history.csv", "run/history.jsonl",
                    "run/model.txt", "run/split.json", "run/state/", "run/state/last.safetensors", "run/train.log",
@@ -165,7 +167,7 @@ TEST(TrainUnet, QuietLeavesTheResults) {
   const TempDir dir;
   const Finished finished = train_into(dir, "run", kTiny + kSynthetic + Words{"--quiet"});
   EXPECT_EQ(finished.err, "");
-  EXPECT_EQ(keys(finished.out).size(), 7U);
+  EXPECT_EQ(keys(finished.out), kResults);
 }
 
 TEST(TrainUnet, SameSeedSameBytes) {
@@ -224,7 +226,12 @@ TEST(TrainUnet, TheSplitIsWrittenDownAndCleanAndTheScoresAreThoseOfItsHalf) {
   all.insert(validation.begin(), validation.end());
   EXPECT_EQ(all.size(), 12U);
   // The pictures have the training size, so infer_unet must find the very accuracy that the training reported.
-  Words inputs{"--model", "run/weights/best.safetensors", "--out", "found", "--threads", "1"};
+  Words inputs{"--model",      "run/weights/best.safetensors",
+               "--out",        "found",
+               "--threads",    "1",
+               "--threshold",  "0.5",
+               "--min-area",   "0",
+               "--fill-holes", "0"};
   for (const std::string& id : validation) inputs.push_back("pictures/" + id);
   const Finished found = run_child("infer_unet", inputs, dir.path());
   ASSERT_EQ(found.status, 0) << found.err;
@@ -233,6 +240,49 @@ TEST(TrainUnet, TheSplitIsWrittenDownAndCleanAndTheScoresAreThoseOfItsHalf) {
     const std::string key = std::string("val_") + score;
     EXPECT_NEAR(number(tail, score), number(trained.out, key), 2e-4) << score;
   }
+}
+
+TEST(TrainUnet, WhatIsTunedStandsInTheBestCheckpointAndInferUnetTakesIt) {
+  const TempDir dir;
+  write_pictures(dir);
+  const Finished trained = train_into(dir, "run", kTiny + Words{"--data", "pictures", "--val-split", "0.25"});
+  const Checkpoint best = load_checkpoint(dir / "run/weights/best.safetensors");
+  EXPECT_EQ(best.threshold, number(trained.out, "threshold"));
+  EXPECT_EQ(best.marker_threshold, number(trained.out, "marker_threshold"));
+  EXPECT_EQ(best.min_area, number(trained.out, "min_area"));
+  Words inputs{"--model", "run/weights/best.safetensors", "--out", "found"};
+  for (const std::string& id : half(dir / "run", "validation")) inputs.push_back("pictures/" + id);
+  const Finished found = run_child("infer_unet", inputs, dir.path());
+  ASSERT_EQ(found.status, 0) << found.err;
+  const std::string tail = found.out.substr(found.out.find("results: "));
+  for (const char* score : {"dice", "dsb"}) {
+    const std::string key = std::string("native_") + score;
+    EXPECT_NEAR(number(tail, score), number(trained.out, key), 2e-3) << score;
+    EXPECT_NEAR(best.scores.at(key), number(trained.out, key), 1e-4) << score;
+  }
+}
+
+TEST(TrainUnet, CropsAndThreeClassesTrainAModelOfThePicturesOwnScale) {
+  const TempDir dir;
+  write_pictures(dir);
+  const Words native{"--data", "pictures", "--crop", "32", "--classes", "3", "--class-weights", "1,1,2"};
+  const Words rest{"--epochs",          "2",        "--batch-size", "4", "--width",  "0.35",
+                   "--decoder-filters", "16,8,8,8", "--threads",    "1", "--minimal"};
+  train_into(dir, "run", native + rest);
+  const Checkpoint best = load_checkpoint(dir / "run/weights/best.safetensors");
+  EXPECT_EQ(best.classes, 3);
+  EXPECT_EQ(best.scale, "native");
+  EXPECT_EQ(best.image_height, 32);
+  train_into(dir, "again", native + rest);
+  EXPECT_EQ(text_of(dir / "again/weights/last.safetensors"), text_of(dir / "run/weights/last.safetensors"));
+  const auto refused = [&](const Words& words, const std::string& part) {
+    const Finished finished = run_child("train_unet", words, dir.path());
+    EXPECT_EQ(finished.status, 2);
+    EXPECT_NE(finished.err.find(part), std::string::npos) << finished.err;
+  };
+  refused({"--crop", "100"}, "--crop 100: expected a multiple of 32");
+  refused({"--crop", "64", "--image-size", "128"}, "--image-size 128 contradicts --crop 64");
+  refused({"--classes", "4"}, "--classes");
 }
 
 TEST(TrainUnet, AWrittenSplitIsUsedAgain) {

@@ -82,25 +82,38 @@ class Resume : public ::testing::Test {
   }
   Finished train(const Words& words) const { return run_child("train_unet", words, dir_.path()); }
 
+  /// Starts the run that `words` describe, into "killed", and ends it so many times at random moments; then lets it
+  /// end.
+  void train_with_kills(Words words, int kills) const {
+    std::minstd_rand random(7);
+    for (int kill = 0; kill < kills; ++kill) {
+      const RunningTraining running(words, dir_.path());
+      // From the second time on a state is there from the start, and steps follow at once.
+      while (!fs::exists(dir_ / "killed/state/last.safetensors")) usleep(1000);
+      usleep(static_cast<useconds_t>(random() % (kill == 0 ? 20'000 : 300'000)));
+      running.send(SIGKILL);
+      running.wait();
+      if (fs::exists(dir_ / "killed/config.toml")) words = {"--resume", "killed", "--device", "cpu"};
+    }
+    ASSERT_EQ(train(words).status, 0);
+  }
+
   TempDir dir_;
 };
 
 TEST_F(Resume, GoesOnFromAnyMomentAsIfNothingHadHappened) {
   ASSERT_EQ(train(with(recipe(), {"--out", "whole"})).status, 0);
-  std::minstd_rand random(7);
-  Words words = with(recipe(), {"--out", "killed"});
-  for (int kills = 0; kills < 6; ++kills) {
-    const RunningTraining running(words, dir_.path());
-    // From the second time on a state is there from the start, and steps follow at once.
-    while (!fs::exists(dir_ / "killed/state/last.safetensors")) usleep(1000);
-    usleep(static_cast<useconds_t>(random() % (kills == 0 ? 20'000 : 300'000)));
-    running.send(SIGKILL);
-    running.wait();
-    if (fs::exists(dir_ / "killed/config.toml")) words = {"--resume", "killed", "--device", "cpu"};
-  }
-  ASSERT_EQ(train(words).status, 0);
+  train_with_kills(with(recipe(), {"--out", "killed"}), 6);
   expect_same_run("whole", "killed");
   EXPECT_FALSE(fs::exists(dir_ / "killed/state/last.safetensors.prev"));
+}
+
+TEST_F(Resume, CropsAreThoseOfTheUninterruptedRun) {
+  ASSERT_EQ(train({"--write-synthetic", "14", "--image-size", "64", "--out", "pictures"}).status, 0);
+  const Words crops = with(recipe(), {"--data", "pictures", "--crop", "32", "--classes", "3"});
+  ASSERT_EQ(train(with(crops, {"--out", "whole"})).status, 0);
+  train_with_kills(with(crops, {"--out", "killed"}), 3);
+  expect_same_run("whole", "killed");
 }
 
 TEST_F(Resume, ASignalSavesTheStateAndSaysHowToGoOn) {

@@ -6,10 +6,14 @@ namespace {
 
 volatile std::sig_atomic_t received_signal = 0;
 
-// From now on any of them ends the process, as if it had no handler.
+// From now on any of them ends the process, as if it had no handler; one that is ignored stays so.
 void on_signal(int signal) {
   received_signal = signal;
-  for (const int each : {SIGINT, SIGTERM, SIGHUP}) std::signal(each, SIG_DFL);
+  for (const int each : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction present {};
+    sigaction(each, nullptr, &present);
+    if (present.sa_handler == on_signal) std::signal(each, SIG_DFL);
+  }
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // A program of Karyon, run as its user runs it.
-// Invariant: the child gets no terminal, no input and none of the caller's KARYON_ variables; what it says on stdout
-// and on stderr is kept apart.
+// Invariant: the child gets no terminal, no input but a given text and none of the caller's KARYON_ variables; what it
+// says on stdout and on stderr is kept apart.
 #pragma once
 
 #include <algorithm>
@@ -39,10 +39,13 @@ inline std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
-/// Runs build/bin/`program` in `folder` and waits.
+/// Runs build/bin/`program` in `folder` and waits. input: what it finds on stdin.
 inline Finished run_child(const std::string& program, const std::vector<std::string>& arguments,
-                          const std::filesystem::path& folder, const std::vector<std::string>& variables = {}) {
+                          const std::filesystem::path& folder, const std::vector<std::string>& variables = {},
+                          const std::string& input = "") {
   const TempDir captured;
+  const std::string in = (captured / "in").string();
+  std::ofstream(in, std::ios::binary) << input;
   const std::string path = std::string(KARYON_BIN) + "/" + program;
   const std::string out = (captured / "out").string(), err = (captured / "err").string();
   std::vector<std::string> words = arguments, environment = variables;
@@ -62,7 +65,7 @@ inline Finished run_child(const std::string& program, const std::vector<std::str
   if (child < 0) throw std::runtime_error("fork");
   if (child == 0) {
     constexpr mode_t mode = 0600;
-    const bool ready = chdir(folder.c_str()) == 0 && dup2(open("/dev/null", O_RDONLY), STDIN_FILENO) >= 0 &&
+    const bool ready = chdir(folder.c_str()) == 0 && dup2(open(in.c_str(), O_RDONLY), STDIN_FILENO) >= 0 &&
                        dup2(open(out.c_str(), O_WRONLY | O_CREAT, mode), STDOUT_FILENO) >= 0 &&
                        dup2(open(err.c_str(), O_WRONLY | O_CREAT, mode), STDERR_FILENO) >= 0;
     if (ready) execve(path.c_str(), argv.data(), envp.data());

@@ -206,7 +206,7 @@ TEST(Layout, KaggleInAFolderAndInAZipBelowAnyParents) {
       const Dataset data = open(path, Use::training);
       ASSERT_EQ(ids(data), (std::vector<std::string>{"n1", "n2"})) << path;
       const Example empty = data.load_example(0);
-      EXPECT_EQ(empty.image.narrow, Bytes(75, 7));
+      EXPECT_EQ(empty.image.narrow, Bytes(25, 7));
       EXPECT_EQ(empty.nuclei, std::vector<std::uint32_t>(25, 0));
       const Example two = data.load_example(1);
       EXPECT_EQ(two.image.width, 8);

@@ -130,6 +130,24 @@ TEST(ProgressBar, IsDrawnAtMostTenTimesASecond) {
   EXPECT_LE(std::count(bytes.begin(), bytes.end(), '\r'), 1 + static_cast<int>(taken.count() * 10));
 }
 
+TEST(ProgressBar, OutsideATerminalGivesALineEverySoManySecondsWhereAskedFor) {
+  testing::internal::CaptureStderr();
+  {
+    Log log;
+    ProgressBar bar(log, "x", 50, "images", 1);
+    bar.advance(10);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1050));
+    bar.advance(10);
+    bar.advance(10);  // too soon for another line
+  }
+  const std::string text = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1) << text;
+  EXPECT_TRUE(text.starts_with("x [")) << text;
+  EXPECT_TRUE(contains(text, "20/50 ")) << text;
+  EXPECT_TRUE(contains(text, " images/s 0:0")) << text;
+  EXPECT_EQ(text.find_first_of("\r\x1b"), std::string::npos);
+}
+
 TEST(ProgressBar, CountsFromSeveralThreads) {
   const Variable term("TERM", "xterm");
   Terminal terminal;

@@ -7,6 +7,7 @@
 
 #include "apps/data/layout.h"
 #include "apps/data/problems.h"
+#include "apps/data/truth.h"
 #include "kernels/check.h"
 #include "weights/sha256.h"
 
@@ -54,35 +55,6 @@ std::vector<std::string> folders_above(const Source& source, const std::string& 
     if (!part.empty()) above.push_back(part.string());
   }
   return above;
-}
-
-constexpr std::uint8_t kLargestBackground = 127;  // of a mask's values
-
-struct Joined {
-  std::int64_t overlapping = 0;
-  std::uint8_t largest = 0;
-};
-
-/// Gives the mask's pixels to `nucleus`. Data sets hold tens of masks an image, nearly all of each empty, so a block is
-/// looked at first, by the vector unit.
-Joined join_mask(const std::vector<std::uint8_t>& mask, std::uint32_t nucleus, std::vector<std::uint32_t>& nuclei) {
-  Joined joined;
-  const std::uint8_t* from = mask.data();
-  std::uint32_t* to = nuclei.data();
-  constexpr std::size_t block = 1U << 10U;
-  for (std::size_t begin = 0; begin < nuclei.size(); begin += block) {
-    const std::size_t end = std::min(begin + block, nuclei.size());
-    std::uint8_t largest = 0;
-    for (std::size_t i = begin; i < end; ++i) largest = std::max(largest, from[i]);
-    joined.largest = std::max(joined.largest, largest);
-    if (largest <= kLargestBackground) continue;
-    for (std::size_t i = begin; i < end; ++i) {
-      if (from[i] <= kLargestBackground) continue;
-      joined.overlapping += to[i] != 0 ? 1 : 0;
-      to[i] = nucleus;
-    }
-  }
-  return joined;
 }
 
 }  // namespace
@@ -156,30 +128,7 @@ Example Dataset::load_example(std::size_t index) const {
                                  std::to_string(page_ + 1) + " is taken");
     }
   }
-  if (!entry.has_truth) return example;
-  std::vector<std::uint32_t> nuclei(example.image.count());
-  std::uint32_t nucleus = 0;
-  for (const std::string& file : entry.masks) {
-    const std::string name = source.describe(file);
-    const Picture mask = decode_grey(source.read(file), name, limits_);
-    if (mask.width != example.image.width || mask.height != example.image.height) {
-      throw Error(Exit::bad_data, "the mask " + name + " is " + std::to_string(mask.width) + " x " +
-                                      std::to_string(mask.height) + " pixels, its image " + image_name + " is " +
-                                      std::to_string(example.image.width) + " x " +
-                                      std::to_string(example.image.height) + "; they must be of one size");
-    }
-    const Joined joined = join_mask(mask.pixels, ++nucleus, nuclei);
-    example.overlapping_pixels += joined.overlapping;
-    if (joined.largest <= kLargestBackground) {
-      example.warnings.push_back(name + " has no pixel over 127 (its largest value is " +
-                                 std::to_string(joined.largest) + "), so it marks no nucleus");
-    }
-  }
-  if (example.overlapping_pixels > 0) {
-    example.warnings.push_back(image_name + ": " + std::to_string(example.overlapping_pixels) +
-                               " pixels lie in more than one mask");
-  }
-  example.nuclei = std::move(nuclei);
+  if (entry.has_truth) load_truth(source, entry.masks, image_name, limits_, example);
   return example;
 }
 

@@ -28,8 +28,9 @@ enum class Use : std::uint8_t {
 struct Example {
   std::string id;
   RawPicture image;  // its own size
-  // height * width: 0 background, else the nucleus, numbered from 1 in the order of the mask files; where masks overlap
-  // the later one has the pixel. A single file that holds all nuclei is taken apart into its connected components.
+  // height * width: 0 background, else the nucleus. Of many mask files each is one, numbered from 1 in their order, and
+  // where they overlap the later one has the pixel. A single file holds all nuclei, numbered by their first pixel: of
+  // up to 8 bits it is taken apart into its connected components, of 16 or 32 bits its numbers are the nuclei.
   std::optional<std::vector<std::uint32_t>> nuclei;
   std::int64_t overlapping_pixels = 0;  // in more than one mask
   std::vector<std::string> warnings;

@@ -1,7 +1,7 @@
 // Which files of a source belong together: the layouts of data sets, recognised by folder names alone.
 // Invariant: the result depends on names only, never on their order or on what the files hold.
 //
-//   Kaggle   <example>/images/<id>.png with <example>/masks/*, one nucleus a file (or all nuclei in one)
+//   Kaggle   <example>/images/<id>.png with <example>/masks/*, one nucleus a file, or all nuclei in one
 //   pairs    <folder>/inputs/<id>.png with <folder>/masks/<id>.png: equal names, whatever their extensions
 //   plain    pictures in any other folder: no truth
 // at any depth, so that common parent folders do not matter. Where a layout is found, plain pictures beside it are

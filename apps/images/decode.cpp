@@ -82,6 +82,12 @@ Picture decode_grey(std::span<const std::uint8_t> bytes, const std::string& name
   return grey;
 }
 
+bool is_label_image(std::span<const std::uint8_t> bytes, const std::string& name, const PictureLimits& limits) {
+  constexpr int kByte = 8;
+  if (is_tiff(bytes)) return tiff_bits(bytes, name, limits) > kByte;
+  return is_png(bytes) && label_bits(bytes) > kByte;
+}
+
 LabelRaster decode_labels(std::span<const std::uint8_t> bytes, const std::string& name, const PictureLimits& limits) {
   if (is_tiff(bytes)) return decode_tiff_labels(bytes, name, limits);
   if (!is_png(bytes)) {
@@ -89,7 +95,7 @@ LabelRaster decode_labels(std::span<const std::uint8_t> bytes, const std::string
                                     " is no label image that can be read: it takes a PNG or TIFF, whose numbers are "
                                     "kept exactly");
   }
-  if (!holds_labels(bytes)) {
+  if (label_bits(bytes) == 0) {
     throw Error(Exit::bad_data, name + " is no label image: it takes a PNG of one grey channel with 8 or 16 bits");
   }
   const RawPicture raw = decode_png(bytes, name, limits);

@@ -42,6 +42,10 @@ Picture decode_grey(std::span<const std::uint8_t> bytes, const std::string& name
 LabelRaster decode_labels(std::span<const std::uint8_t> bytes, const std::string& name,
                           const PictureLimits& limits = {});
 
+/// Whether the header says that the file is a label image rather than a mask: a grey PNG of 16 bits, a TIFF of 16
+/// or 32. Error bad_data for a TIFF that cannot be read.
+bool is_label_image(std::span<const std::uint8_t> bytes, const std::string& name, const PictureLimits& limits = {});
+
 /// The check of a header's size that all formats share. Error bad_data, naming `format`, for a size that no image can
 /// have or that is over the limit.
 void check_size(std::uint64_t width, std::uint64_t height, const std::string& name, const std::string& format,

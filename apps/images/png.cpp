@@ -96,8 +96,9 @@ void check_header(std::span<const std::uint8_t> bytes, const std::string& name, 
 
 }  // namespace
 
-bool holds_labels(std::span<const std::uint8_t> bytes) {
-  return bytes.size() >= 33 && bytes[24] >= 8 && bytes[25] == PNG_COLOR_TYPE_GRAY;
+int label_bits(std::span<const std::uint8_t> bytes) {
+  constexpr std::size_t header = 33;  // signature and IHDR
+  return bytes.size() >= header && bytes[24] >= 8 && bytes[25] == PNG_COLOR_TYPE_GRAY ? bytes[24] : 0;
 }
 
 RawPicture decode_png(std::span<const std::uint8_t> bytes, const std::string& name, const PictureLimits& limits) {

@@ -18,8 +18,8 @@ namespace karyon {
 /// bad_data.
 RawPicture decode_png(std::span<const std::uint8_t> bytes, const std::string& name, const PictureLimits& limits);
 
-/// Whether a PNG's header says one grey channel of 8 or 16 bits, whose samples are what was written.
-bool holds_labels(std::span<const std::uint8_t> bytes);
+/// 8 or 16, where a PNG's header says one grey channel of so many bits, whose samples are what was written; else 0.
+int label_bits(std::span<const std::uint8_t> bytes);
 
 /// The bytes of a PNG file, 8 bits a channel, of 1, 3 or 4 channels.
 std::vector<std::uint8_t> encode_png(const Picture& picture);

@@ -269,6 +269,10 @@ RawPicture decode_tiff(std::span<const std::uint8_t> bytes, const std::string& n
   return picture;
 }
 
+int tiff_bits(std::span<const std::uint8_t> bytes, const std::string& name, const PictureLimits& limits) {
+  return Opened(bytes, name, limits, 0).page.bits;
+}
+
 LabelRaster decode_tiff_labels(std::span<const std::uint8_t> bytes, const std::string& name,
                                const PictureLimits& limits) {
   Opened file(bytes, name, limits, 0);

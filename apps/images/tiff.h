@@ -22,6 +22,9 @@ namespace karyon {
 RawPicture decode_tiff(std::span<const std::uint8_t> bytes, const std::string& name, const PictureLimits& limits,
                        int page);
 
+/// Bits of a sample of the first page. Error bad_data.
+int tiff_bits(std::span<const std::uint8_t> bytes, const std::string& name, const PictureLimits& limits);
+
 /// The first page's numbers, as decode_labels says. Error bad_data.
 LabelRaster decode_tiff_labels(std::span<const std::uint8_t> bytes, const std::string& name,
                                const PictureLimits& limits);

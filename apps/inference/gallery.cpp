@@ -51,22 +51,27 @@ Thumbnail shrink(const EightBits& picture, const LabelImage& nuclei) {
   return small;
 }
 
+std::string counted(std::size_t count, const char* one, const char* many) {
+  return std::to_string(count) + " " + (count == 1 ? one : many);
+}
+
+std::string nuclei_text(std::size_t count) { return counted(count, "nucleus", "nuclei"); }
+
 }  // namespace
 
 std::string gallery_card(const std::string& id, const EightBits& picture, const LabelImage& nuclei) {
   Thumbnail small = shrink(picture, nuclei);
   const Picture drawn = draw_overlay(EightBits(std::move(small.rgb), Normalise::plain), small.nuclei);
   return "<figure>" + image_tag(encode_png(drawn), id) + "<figcaption>" + escape_xml(id) + "<small>" +
-         std::to_string(nuclei.count) + " nuclei, " + std::to_string(nuclei.width) + " x " +
-         std::to_string(nuclei.height) + " pixels</small></figcaption></figure>\n";
+         nuclei_text(nuclei.count) + ", " + std::to_string(nuclei.width) + " x " + std::to_string(nuclei.height) +
+         " pixels</small></figcaption></figure>\n";
 }
 
 std::string gallery_page(const std::string& cards, std::size_t images, std::size_t nuclei) {
   return std::string("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n") +
          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>Nuclei</title>\n<style>" +
-         kStyle + "</style>\n</head>\n<body>\n<h1>Nuclei</h1>\n<p>" + std::to_string(nuclei) + " nuclei in " +
-         std::to_string(images) + (images == 1 ? " picture" : " pictures") + "</p>\n<main>\n" + cards +
-         "</main>\n</body>\n</html>\n";
+         kStyle + "</style>\n</head>\n<body>\n<h1>Nuclei</h1>\n<p>" + nuclei_text(nuclei) + " in " +
+         counted(images, "picture", "pictures") + "</p>\n<main>\n" + cards + "</main>\n</body>\n</html>\n";
 }
 
 }  // namespace karyon

@@ -36,7 +36,7 @@ std::uint8_t byte_of(float probability) {
   return static_cast<std::uint8_t>(std::lround(std::clamp(probability, 0.0F, 1.0F) * 255.0F));
 }
 
-/// Copies rows into columns first .. of the strip, added up with weights.
+/// A probability of every pixel, put together row of windows by row of windows.
 struct Plane {
   std::vector<float> strip;          // sums of the windows under way, network's width each row
   std::vector<float> whole;          // rows that are final, where the picture's size is another one
@@ -217,22 +217,29 @@ void Predictor::compute(std::span<const Window> windows, const PredictSettings& 
   for (std::size_t i = 0; i < windows.size(); ++i)
     windows[i].job->cut(windows[i].row, windows[i].column, &pixels[i * bytes]);
   const std::uint8_t flips = settings.flips ? kAllFlips : 1;
+  std::vector<std::vector<float>> results;
   for (std::uint8_t flip = 0; flip < flips; ++flip) {
-    add_probabilities(windows, flip, 1.0F / static_cast<float>(flips), pixels);
+    results.push_back(probabilities(pixels, static_cast<int>(windows.size()), size.height, size.width, flip));
   }
-  for (const Window& w : windows) {
-    if (w.column + 1 == w.job->columns()) w.job->finish_row(w.row);
+  // Window by window, for a strip has no room for the next row's windows before its own row is final.
+  const std::size_t step = results[0].size() / windows.size();
+  for (std::size_t i = 0; i < windows.size(); ++i) {
+    const auto [job, row, column] = windows[i];
+    for (const std::vector<float>& result : results) {
+      job->add(row, column, &result[i * step], static_cast<std::size_t>(description_.classes),
+               1.0F / static_cast<float>(flips));
+    }
+    if (column + 1 == job->columns()) job->finish_row(row);
   }
 }
 
-void Predictor::add_probabilities(std::span<const Window> windows, std::uint8_t flip, float share,
-                                  std::span<const std::uint8_t> pixels) {
-  const auto [height, width] = windows[0].job->window();
-  const int n = static_cast<int>(windows.size());
+/// Of n windows' pixels shown with this flip: interleaved classes, turned back.
+std::vector<float> Predictor::probabilities(std::span<const std::uint8_t> pixels, int n, int height, int width,
+                                            std::uint8_t flip) {
   Stream& stream = context_.stream();
-  std::vector<std::int32_t> order(windows.size());
+  std::vector<std::int32_t> order(static_cast<std::size_t>(n));
   std::iota(order.begin(), order.end(), 0);
-  const std::vector<std::uint8_t> flips(windows.size(), flip);
+  const std::vector<std::uint8_t> flips(order.size(), flip);
   const Buffer images(context_, pixels.size()), index(context_, order.size() * sizeof(std::int32_t)),
       flip_of(context_, flips.size());
   upload(stream, images.as<void>(), pixels.data(), pixels.size());
@@ -243,16 +250,11 @@ void Predictor::add_probabilities(std::span<const Window> windows, std::uint8_t 
     ON_DEVICE_AS((T), augment_images, stream, images.as<std::uint8_t>(), index.as<std::int32_t>(),
                  flip_of.as<std::uint8_t>(), description_.normalisation, x.view<T>());
   });
-  const std::vector<float> result = probabilities(x, flip);
-  const auto classes = static_cast<std::size_t>(description_.classes);
-  const std::size_t step = static_cast<std::size_t>(height) * static_cast<std::size_t>(width) * classes;
-  for (std::size_t i = 0; i < windows.size(); ++i) {
-    windows[i].job->add(windows[i].row, windows[i].column, &result[i * step], classes, share);
-  }
+  return softmax_turned(x, flip);
 }
 
 /// Softmax of the logits, turned back.
-std::vector<float> Predictor::probabilities(const Tensor& x, std::uint8_t flip) {
+std::vector<float> Predictor::softmax_turned(const Tensor& x, std::uint8_t flip) {
   Stream& stream = context_.stream();
   const Tensor logits = unet_->infer(x);
   ON_DEVICE(softmax, stream, logits.view(), logits.view());

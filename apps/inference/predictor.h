@@ -57,9 +57,9 @@ class Predictor {
     std::size_t row, column;
   };
   void compute(std::span<const Window> windows, const PredictSettings& settings);
-  std::vector<float> probabilities(const Tensor& x, std::uint8_t flip);
-  void add_probabilities(std::span<const Window> windows, std::uint8_t flip, float share,
-                         std::span<const std::uint8_t> pixels);
+  std::vector<float> probabilities(std::span<const std::uint8_t> pixels, int n, int height, int width,
+                                   std::uint8_t flip);
+  std::vector<float> softmax_turned(const Tensor& x, std::uint8_t flip);
 
   Context& context_;
   ElementType type_;        // of activations

@@ -20,7 +20,6 @@ namespace karyon {
 
 namespace {
 
-constexpr std::size_t kLongestExtension = 8;     // ".geojson"
 constexpr std::size_t kLongestName = 255;        // of a file, in bytes
 constexpr std::size_t kLargePicture = 1U << 24;  // pixels from which on a picture is taken alone
 constexpr double kNetworkMegabytes = 300;        // program, weights, and the activations of a batch of windows
@@ -48,6 +47,11 @@ std::string summary_row(const std::string& id, const LabelImage& nuclei) {
                 static_cast<double>(pixels) / static_cast<double>(nuclei.labels.size()),
                 nuclei.count > 0 ? static_cast<double>(pixels) / nuclei.count : 0.0);
   return csv_field(id) + numbers;
+}
+
+/// Of a file named after a picture.
+std::size_t longest_extension(const OutputChoice& choice) {
+  return std::string(choice.geojson ? ".geojson" : ".png").size();
 }
 
 LabelImage truth_of(const Example& example, int width, int height) {
@@ -93,7 +97,7 @@ class Reader {
   void read(Job& job, std::size_t index) const {
     job.id = dataset_.id(index);
     try {
-      if (job.id.size() + kLongestExtension > kLongestName) {
+      if (job.id.size() + longest_extension(options_.outputs) > kLongestName) {
         throw Error(Exit::bad_data, job.id + ": the name is too long for a file of results; shorten it");
       }
       job.example = dataset_.load_example(index);

@@ -29,6 +29,7 @@ struct PixelBox {
 };
 
 /// Numbers the nuclei 1..count by their first pixel, whatever numbers they had; numbers without a pixel are given up.
+/// Memory: 4 bytes for each number up to the largest, or for each pixel where there are fewer.
 void renumber(LabelImage& image);
 
 }  // namespace karyon

@@ -18,7 +18,7 @@
 #include "apps/nuclei/watershed.h"
 #include "engine/files.h"
 #include "kernels/check.h"
-#include "tests/npy_file.h"
+#include "weights/npy_file.h"
 
 namespace karyon {
 namespace {

@@ -25,7 +25,7 @@ ImageView view_of(const Picture& picture) {
   return {picture.pixels.data(), picture.width, picture.height, picture.channels};
 }
 
-/// The model in the box, or a tiny one, and a picture of nuclei.
+/// A tiny model's settings, and a picture of nuclei.
 struct Library : ::testing::Test {
   Library() {
     save_checkpoint(dir / "model", tiny_checkpoint());
@@ -60,20 +60,20 @@ struct Library : ::testing::Test {
 };
 
 TEST_F(Library, FindsWhatInferUnetFinds) {
-  SegmenterSettings in_the_box;
-  in_the_box.device = "cpu";
-  expect_as_infer_unet(in_the_box, {});
+  expect_as_infer_unet(tiny, {"--model", "model"});
+  tiny.model.clear();
+  expect_as_infer_unet(tiny, {});
 }
 
 TEST_F(Library, HeedsItsSettings) {
-  expect_as_infer_unet(tiny, {"--model", "model"});
-  tiny.scale = 0.5;
+  tiny.model.clear();  // the model in the box: only a trained one tells small nuclei from large ones
+  tiny.scale = 0.8;
   tiny.flips = true;
   tiny.percentile = true;
   tiny.threshold = 0.45;
-  tiny.min_area = 30;
-  expect_as_infer_unet(tiny, {"--model", "model", "--scale", "0.5", "--flips", "--normalise", "percentile",
-                              "--threshold", "0.45", "--min-area", "30"});
+  tiny.min_area = 60;
+  expect_as_infer_unet(
+      tiny, {"--scale", "0.8", "--flips", "--normalise", "percentile", "--threshold", "0.45", "--min-area", "60"});
 }
 
 TEST_F(Library, TakesRowsWithGapsAndSixteenBits) {

@@ -22,7 +22,7 @@ namespace {
 
 constexpr std::size_t kLongestName = 255;        // of a file, in bytes
 constexpr std::size_t kLargePicture = 1U << 24;  // pixels from which on a picture is taken alone
-constexpr double kNetworkMegabytes = 300;        // program, weights, and the activations of a batch of windows
+constexpr double kNetworkMegabytes = 600;        // program, weights, and the activations of a batch of windows
 
 /// One picture on its way through.
 struct Job {

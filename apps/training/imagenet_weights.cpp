@@ -29,10 +29,12 @@ fs::path cache_folder() {
   throw Error(Exit::no_input, "--encoder-weights imagenet: neither HOME nor XDG_CACHE_HOME says where its file lies");
 }
 
-/// weights/fetch of the tree that this program was built in.
+/// weights/fetch as it was installed with this program, or of the tree that it was built in.
 fs::path fetch_script() {
   std::error_code ignored;
-  return fs::read_symlink("/proc/self/exe", ignored).parent_path().parent_path().parent_path() / "weights" / "fetch";
+  const fs::path above = fs::read_symlink("/proc/self/exe", ignored).parent_path().parent_path();
+  const fs::path installed = above / "share" / "karyon" / "weights" / "fetch";
+  return fs::exists(installed, ignored) ? installed : above.parent_path() / "weights" / "fetch";
 }
 
 /// Runs the script; its last line says what went wrong.

@@ -47,6 +47,8 @@ class Predictor {
                                                      const PredictSettings& settings, const Progress& progress = {});
   /// Windows that a picture of this size takes.
   [[nodiscard]] std::size_t windows(int width, int height, const PredictSettings& settings) const;
+  /// Gives back the memory that is kept for the next windows.
+  void trim() { context_.memory().trim(); }
   /// Without its tensors.
   [[nodiscard]] const Checkpoint& description() const { return description_; }
 

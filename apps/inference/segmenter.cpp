@@ -290,6 +290,7 @@ Segmentation segment(Predictor& predictor, const Dataset& dataset, const InferOp
     if (ahead.valid()) {
       group = ahead.get();
     } else {  // a large picture goes before the next one comes
+      predictor.trim();
       take_finished();
       group = reader.next();
     }

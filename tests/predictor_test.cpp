@@ -114,7 +114,7 @@ TEST(Predictor, WindowsGiveWhatTheWholeGives) {
     EXPECT_EQ(maps.height, 500);
     return split_nuclei(maps.width, maps.height, maps.nucleus, {}, split, 2);
   };
-  const LabelImage whole = nuclei(1024, 0), tiled = nuclei(512, 128);
+  const LabelImage whole = nuclei(1024, 0), tiled = nuclei(512, 256);
   ASSERT_GT(whole.count, 100U) << "too few nuclei to say anything";
   EXPECT_EQ(tiled.count, whole.count);
   std::size_t matched = 0, different = 0;

@@ -24,8 +24,10 @@ TileAxis plan_axis(int size, int tile, int overlap) {
                "windows and their overlap in multiples of 32");
   const int padded = whole_multiple(size);
   TileAxis axis;
-  axis.length = std::min(padded, tile);
-  for (int start = 0; start + axis.length < padded; start += tile - overlap) axis.starts.push_back(start);
+  // As few windows as can be, and these no longer than so many need to be.
+  const int step = tile - overlap, windows = padded <= tile ? 1 : (padded - overlap + step - 1) / step;
+  axis.length = whole_multiple((padded + (windows - 1) * overlap + windows - 1) / windows);
+  for (int k = 0; k + 1 < windows; ++k) axis.starts.push_back(k * (axis.length - overlap));
   axis.starts.push_back(padded - axis.length);
 
   std::vector<float> sum(static_cast<std::size_t>(padded));

@@ -17,8 +17,8 @@ struct TileAxis {
   std::vector<std::vector<float>> weights;
 };
 
-/// size: pixels of the side; tile, overlap: multiples of 32, overlap < tile. A side that fits into one window, made up
-/// to a multiple of 32, gets one of just that length.
+/// As few windows of at most `tile` as can be. size: pixels of the side; tile, overlap: multiples of 32, overlap <
+/// tile. A side that fits into one window, made up to a multiple of 32, gets one of just that length.
 TileAxis plan_axis(int size, int tile, int overlap);
 
 }  // namespace karyon

@@ -22,7 +22,8 @@ namespace {
 
 constexpr std::size_t kLongestName = 255;        // of a file, in bytes
 constexpr std::size_t kLargePicture = 1U << 24;  // pixels from which on a picture is taken alone
-constexpr double kNetworkMegabytes = 600;        // program, weights, and the activations of a batch of windows
+constexpr double kProgramMegabytes = 350;        // with its weights, and what libraries keep
+constexpr double kNetworkMegabytes = 500;        // the activations of a batch of windows
 
 /// One picture on its way through.
 struct Job {
@@ -216,8 +217,9 @@ void announce(const Job& job, const Predictor& predictor, const PredictSettings&
   const RawPicture& raw = job.picture->raw();
   const double pixels = static_cast<double>(raw.count());
   const double planes = predictor.description().classes > 2 ? 2 : 1;
-  const double megabytes = kNetworkMegabytes + 1e-6 * (static_cast<double>(raw.samples()) * raw.bits / 8 +
-                                                       pixels * (planes + sizeof(std::uint32_t)));
+  // The network's memory is given back before there are labels.
+  const double megabytes = 1e-6 * (static_cast<double>(raw.samples()) * raw.bits / 8 + pixels * planes) +
+                           kProgramMegabytes + std::max(kNetworkMegabytes, 1e-6 * pixels * sizeof(std::uint32_t));
   char text[160];
   std::snprintf(text, sizeof text, ": %d x %d pixels in %zu windows, at most about %.0f MB of memory", raw.width,
                 raw.height, predictor.windows(raw.width, raw.height, settings), megabytes);

@@ -233,7 +233,7 @@ TEST(Predictor, AModelOfWholePicturesSeesThemWhole) {
   EXPECT_GT(largest_difference(resized.predict(noise(70, 50), {}).nucleus, native.predict(noise(70, 50), {}).nucleus),
             20);
   EXPECT_EQ(resized.predictor.windows(5000, 5000, {}), 1U);
-  EXPECT_EQ(native.predictor.windows(5000, 5000, {}), 49U);  // 13 a side
+  EXPECT_EQ(native.predictor.windows(5000, 5000, {}), 49U);  // 7 a side
   PredictSettings own_scale;
   own_scale.scale = 1;
   EXPECT_EQ(resized.predict(noise(70, 50), own_scale).nucleus, native.predict(noise(70, 50), {}).nucleus);

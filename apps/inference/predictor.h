@@ -30,7 +30,7 @@ SplitSettings split_settings(const Checkpoint& model);
 
 struct PredictSettings {
   double scale = 0;     // pixels of the network's picture to one of the file's; 0: as the model was trained
-  int tile = 1024;      // side of a window, a multiple of 32
+  int tile = 768;       // side of a window, a multiple of 32
   int overlap = 256;    // of neighbouring windows, a multiple of 32
   int batch_size = 16;  // pictures of 128 x 128, or as many pixels, computed together
   bool flips = false;   // the mean over the picture and its three mirror images

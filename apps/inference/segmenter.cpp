@@ -22,8 +22,8 @@ namespace {
 
 constexpr std::size_t kLongestName = 255;        // of a file, in bytes
 constexpr std::size_t kLargePicture = 1U << 24;  // pixels from which on a picture is taken alone
-constexpr double kProgramMegabytes = 350;        // with its weights, and what libraries keep
-constexpr double kNetworkMegabytes = 500;        // the activations of a batch of windows
+constexpr double kProgramMegabytes = 300;        // with its weights, and what libraries keep
+constexpr double kNetworkMegabytes = 300;        // the activations of a batch of windows
 
 /// One picture on its way through.
 struct Job {
@@ -220,9 +220,10 @@ void announce(const Job& job, const Predictor& predictor, const PredictSettings&
   // The network's memory is given back before there are labels.
   const double megabytes = 1e-6 * (static_cast<double>(raw.samples()) * raw.bits / 8 + pixels * planes) +
                            kProgramMegabytes + std::max(kNetworkMegabytes, 1e-6 * pixels * sizeof(std::uint32_t));
+  const std::size_t windows = predictor.windows(raw.width, raw.height, settings);
   char text[160];
-  std::snprintf(text, sizeof text, ": %d x %d pixels in %zu windows, at most about %.0f MB of memory", raw.width,
-                raw.height, predictor.windows(raw.width, raw.height, settings), megabytes);
+  std::snprintf(text, sizeof text, ": %d x %d pixels in %zu %s, at most about %.0f MB of memory", raw.width, raw.height,
+                windows, windows == 1 ? "window" : "windows", megabytes);
   log.note(job.id + text);
 }
 

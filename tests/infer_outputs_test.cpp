@@ -199,7 +199,7 @@ TEST_F(InferOutputs, ALargePictureIsAnnounced) {
   save_checkpoint(dir / "model", constant_checkpoint(0.1));
   put(dir / "large.png", plain_png(4096, 4096, 1, 9));
   const Finished finished = run({"large.png", "--no-overlays", "--no-labels", "--no-table", "--no-masks"});
-  EXPECT_NE(finished.err.find("large: 4096 x 4096 pixels in 1 windows, at most about "), std::string::npos)
+  EXPECT_NE(finished.err.find("large: 4096 x 4096 pixels in 1 window, at most about "), std::string::npos)
       << finished.err;
 }
 

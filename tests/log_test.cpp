@@ -2,6 +2,7 @@
 #include "apps/cli/log.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <string>
 #include <thread>
@@ -9,6 +10,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -39,12 +41,21 @@ class Terminal {
   static constexpr unsigned short kColumns = 60;
   [[nodiscard]] bool there() const { return slave_ >= 0; }
   [[nodiscard]] int fd() const { return slave_; }
-  // All that was written so far; the log must be done.
-  std::string read_all() {
-    fcntl(master_, F_SETFL, O_NONBLOCK);
-    std::string text(4096, '\0');
-    const ssize_t got = read(master_, text.data(), text.size());
-    text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  // All that was written so far; the log must be done. A terminal hands on what it got in its own time, so a mark is
+  // written behind it and waited for.
+  std::string read_all() const {
+    const std::string mark = "<end>";
+    if (write(slave_, mark.data(), mark.size()) != static_cast<ssize_t>(mark.size())) return "the mark was not written";
+    std::string text;
+    pollfd readable{master_, POLLIN, 0};
+    constexpr int milliseconds = 10'000;
+    while (!text.ends_with(mark) && poll(&readable, 1, milliseconds) == 1) {
+      std::array<char, 4096> piece{};
+      const ssize_t got = read(master_, piece.data(), piece.size());
+      if (got <= 0) break;
+      text.append(piece.data(), static_cast<std::size_t>(got));
+    }
+    if (text.ends_with(mark)) text.resize(text.size() - mark.size());
     return text;
   }
 

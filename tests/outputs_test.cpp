@@ -9,6 +9,7 @@
 
 #include "apps/images/decode.h"
 #include "apps/inference/gallery.h"
+#include "apps/nuclei/regions.h"
 #include "tests/data_fixtures.h"
 #include "tests/nuclei_fixtures.h"
 
@@ -91,13 +92,13 @@ TEST(Outputs, IntensitiesAreThePicturesOwn) {
   RawPicture raw(2, 2, 1, 16);
   raw.wide = {1000, 3000, 50000, 7};
   LabelImage nuclei = drawn({"11", "2."});
-  const std::vector<Region> regions = measure(raw, nuclei);
+  const std::vector<Region> regions = measure_regions(nuclei, raw);
   ASSERT_EQ(regions.size(), 2U);
   EXPECT_EQ(regions[0].mean_intensity[0], 2000);
   EXPECT_EQ(regions[1].mean_intensity[0], 50000);
   RawPicture colours(2, 2, 3, 8);
   colours.narrow = {10, 20, 30, 20, 40, 60, 1, 2, 3, 255, 255, 255};
-  EXPECT_EQ(measure(colours, nuclei)[0].mean_intensity, (std::array<double, 3>{15, 30, 45}));
+  EXPECT_EQ(measure_regions(nuclei, colours)[0].mean_intensity, (std::array<double, 3>{15, 30, 45}));
 }
 
 std::size_t occurrences(const std::string& text, const std::string& part) {

@@ -3,35 +3,23 @@
 #include <algorithm>
 #include <vector>
 
+#include "apps/images/reflect.h"
 #include "engine/random.h"
 #include "kernels/check.h"
 
 namespace karyon {
 namespace {
 
-/// Where each of `to` places from `first` on lies in 0 .. size - 1, reflected at both ends without repeating them.
-std::vector<int> reflected(int first, int to, int size) {
-  const int period = std::max(2 * (size - 1), 1);
-  std::vector<int> places(static_cast<std::size_t>(to));
-  for (int k = 0; k < to; ++k) {
-    const int p = ((first + k) % period + period) % period;
-    places[static_cast<std::size_t>(k)] = size == 1 ? 0 : std::min(p, period - p);
-  }
-  return places;
-}
-
 void cut(TrainingSet& set, std::size_t index, int top, int left) {
   const Original& original = set.originals[index];
   const Picture& image = original.image;
-  const std::vector<int> rows = reflected(top, set.height, image.height);
-  const std::vector<int> columns = reflected(left, set.width, image.width);
   const std::size_t pixels = static_cast<std::size_t>(set.height) * static_cast<std::size_t>(set.width);
   std::uint8_t* rgb = &set.images[index * pixels * 3];
   std::uint8_t* label = &set.labels[index * pixels];
-  for (const int row : rows) {
-    const std::size_t begin = static_cast<std::size_t>(row) * static_cast<std::size_t>(image.width);
-    for (const int column : columns) {
-      const std::size_t from = begin + static_cast<std::size_t>(column);
+  for (int y = 0; y < set.height; ++y) {
+    const std::size_t begin = reflected(top + y, image.height) * static_cast<std::size_t>(image.width);
+    for (int x = 0; x < set.width; ++x) {
+      const std::size_t from = begin + reflected(left + x, image.width);
       rgb = std::copy_n(&image.pixels[3 * from], 3, rgb);
       *label++ = original.labels[from];
     }

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "apps/images/reflect.h"
 #include "kernels/check.h"
 
 namespace karyon {
@@ -49,14 +50,6 @@ std::vector<std::uint8_t> table_of(const RawPicture& raw, Normalise how) {
     table[v] = static_cast<std::uint8_t>(std::lround(255 * std::clamp(share, 0.0, 1.0)));
   }
   return table;
-}
-
-/// Where position i beyond a line of n samples lies within it.
-std::size_t reflected(int i, int n) {
-  if (n == 1) return 0;
-  const std::int64_t period = 2 * (std::int64_t{n} - 1);
-  const std::int64_t at = ((i % period) + period) % period;
-  return static_cast<std::size_t>(std::min(at, period - at));
 }
 
 }  // namespace

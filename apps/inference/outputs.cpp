@@ -73,16 +73,4 @@ void Outputs::write_nuclei(const std::string& id, const EightBits& picture, cons
   if (choice_.geojson) write_file(file(geojson_, id, ".geojson"), outlines_geojson(trace_outlines(nuclei)));
 }
 
-std::vector<Region> measure(const RawPicture& picture, const LabelImage& nuclei) {
-  std::vector<Region> regions = measure_regions(nuclei);
-  IntensityMeans means(nuclei, picture.channels);
-  if (picture.bits == 8) {
-    means.add_rows(picture.narrow);
-  } else {
-    means.add_rows(picture.wide);
-  }
-  means.store(regions);
-  return regions;
-}
-
 }  // namespace karyon

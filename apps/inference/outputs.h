@@ -11,7 +11,6 @@
 #include "apps/images/intensity.h"
 #include "apps/inference/predictor.h"
 #include "apps/nuclei/label_image.h"
-#include "apps/nuclei/regions.h"
 
 namespace karyon {
 
@@ -41,8 +40,5 @@ class Outputs {
   OutputChoice choice_;
   std::filesystem::path masks_, labels_, overlays_, probabilities_, geojson_;
 };
-
-/// Of each nucleus, with the mean intensities of the picture's own samples.
-std::vector<Region> measure(const RawPicture& picture, const LabelImage& nuclei);
 
 }  // namespace karyon

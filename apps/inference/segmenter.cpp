@@ -12,6 +12,7 @@
 #include "apps/data/workers.h"
 #include "apps/inference/gallery.h"
 #include "apps/inference/outputs.h"
+#include "apps/nuclei/regions.h"
 #include "apps/nuclei/rle.h"
 #include "apps/nuclei/split.h"
 #include "engine/files.h"
@@ -53,13 +54,6 @@ std::string summary_row(const std::string& id, const LabelImage& nuclei) {
 /// Of a file named after a picture.
 std::size_t longest_extension(const OutputChoice& choice) {
   return std::string(choice.geojson ? ".geojson" : ".png").size();
-}
-
-LabelImage truth_of(const Example& example, int width, int height) {
-  LabelImage truth(width, height);
-  truth.labels = *example.nuclei;
-  renumber(truth);
-  return truth;
 }
 
 /// Decodes pictures, several at a time while they are small.
@@ -140,12 +134,12 @@ class Finisher {
     job.summary = summary_row(job.id, nuclei);
     if (choice.table) {
       job.channels = job.picture->raw().channels;
-      job.table = nuclei_csv_rows(job.id, measure(job.picture->raw(), nuclei), job.channels, choice.pixel_size);
+      job.table = nuclei_csv_rows(job.id, measure_regions(nuclei, job.picture->raw()), job.channels, choice.pixel_size);
     }
     if (!choice.kaggle_csv.empty()) job.kaggle = kaggle_rows(job.id, nuclei);
     if (choice.gallery) job.gallery = gallery_card(job.id, *job.picture, nuclei);
     if (job.example->nuclei) {
-      job.scores = score_image(job.id, nuclei, truth_of(*job.example, nuclei.width, nuclei.height));
+      job.scores = score_image(job.id, nuclei, numbered(nuclei.width, nuclei.height, std::move(*job.example->nuclei)));
     }
     job.example->nuclei.reset();
     job.picture.reset();

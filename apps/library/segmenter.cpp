@@ -82,14 +82,7 @@ SplitSettings chosen_split(const SegmenterSettings& settings, const Checkpoint& 
 }
 
 std::vector<Nucleus> measured(const RawPicture& picture, const LabelImage& labels) {
-  std::vector<Region> regions = measure_regions(labels);
-  IntensityMeans means(labels, picture.channels);
-  if (picture.bits == 8) {
-    means.add_rows(picture.narrow);
-  } else {
-    means.add_rows(picture.wide);
-  }
-  means.store(regions);
+  const std::vector<Region> regions = measure_regions(labels, picture);
   std::vector<Nucleus> nuclei;
   nuclei.reserve(regions.size());
   for (const Region& r : regions) {

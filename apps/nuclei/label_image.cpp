@@ -1,6 +1,7 @@
 #include "apps/nuclei/label_image.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace karyon {
 namespace {
@@ -36,6 +37,15 @@ void renumber(LabelImage& image) {
     label = number[label];
   }
   image.count = count;
+}
+
+LabelImage numbered(int width, int height, std::vector<std::uint32_t> labels) {
+  LabelImage image;
+  image.width = width;
+  image.height = height;
+  image.labels = std::move(labels);
+  renumber(image);
+  return image;
 }
 
 }  // namespace karyon

@@ -32,4 +32,7 @@ struct PixelBox {
 /// Memory: 4 bytes for each number up to the largest, or for each pixel where there are fewer.
 void renumber(LabelImage& image);
 
+/// The nuclei that any numbers tell apart, height * width of them, numbered so.
+LabelImage numbered(int width, int height, std::vector<std::uint32_t> labels);
+
 }  // namespace karyon

@@ -126,6 +126,18 @@ void IntensityMeans::store(std::vector<Region>& regions) const {
   }
 }
 
+std::vector<Region> measure_regions(const LabelImage& image, const RawPicture& picture) {
+  std::vector<Region> regions = measure_regions(image);
+  IntensityMeans means(image, picture.channels);
+  if (picture.bits == 8) {
+    means.add_rows(picture.narrow);
+  } else {
+    means.add_rows(picture.wide);
+  }
+  means.store(regions);
+  return regions;
+}
+
 std::string nuclei_csv_header(int channels, double pixel_size) {
   const bool scaled = pixel_size > 0;
   const std::string length = scaled ? "_um" : "", square = scaled ? "_um2" : "";

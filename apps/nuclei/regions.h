@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/images/raw_picture.h"
 #include "apps/nuclei/label_image.h"
 
 namespace karyon {
@@ -49,6 +50,9 @@ class IntensityMeans {
   std::vector<std::uint64_t> sums_;  // a label and channel
   std::vector<std::uint64_t> areas_;
 };
+
+/// The same with the mean intensities of the picture's own samples.
+std::vector<Region> measure_regions(const LabelImage& image, const RawPicture& picture);
 
 /// The table's first line. pixel_size: micrometres a pixel, or 0 where it is not known. Columns, in pixels:
 ///   id,label,area,centroid_x,centroid_y,bbox_x,bbox_y,bbox_width,bbox_height,eccentricity,major_axis,minor_axis,

@@ -26,13 +26,6 @@ struct Sample {
   LabelImage truth;
 };
 
-LabelImage truth_of(const Example& example) {
-  LabelImage truth(example.image.width, example.image.height);
-  truth.labels = *example.nuclei;
-  renumber(truth);
-  return truth;
-}
-
 std::vector<Sample> predict_samples(Context& context, const Checkpoint& model, std::span<const std::int32_t> pictures,
                                     const LoadExample& load, int batch_size) {
   Predictor predictor(context, model, "the network", ElementType::f32);
@@ -44,7 +37,7 @@ std::vector<Sample> predict_samples(Context& context, const Checkpoint& model, s
   for (std::size_t i = 0; i < count && pixels < kMostPixels; ++i) {
     Example example = load(pictures[i * pictures.size() / count]);
     Sample& sample = samples.emplace_back();
-    sample.truth = truth_of(example);
+    sample.truth = numbered(example.image.width, example.image.height, std::move(*example.nuclei));
     pixels += sample.truth.labels.size();
     const EightBits picture(std::move(example.image), Normalise::plain);
     const EightBits* one = &picture;

@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <string>
 
+#include <sys/mman.h>
+
 #include "kernels/check.h"
 #if KARYON_WITH_CUDA
 #include "kernels/cuda_check.h"
@@ -16,6 +18,9 @@ namespace karyon {
 namespace {
 
 constexpr std::size_t kGranule = 512;
+/// From this size on memory is asked for in huge pages: kernels walk through many rows at once, each on a page of its
+/// own, more than the processor's page table cache holds of small ones.
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
 /// Sizes of blocks: multiples of the granule, and for large ones of an eighth of their power of two.
 std::size_t block_size_for(std::size_t bytes) {
@@ -51,7 +56,12 @@ void* Allocator::device_allocate(std::size_t bytes) {
     return block;
   }
 #endif
-  return std::aligned_alloc(kGranule, bytes);
+  if (bytes < kHugePage) return std::aligned_alloc(kGranule, bytes);
+  void* block = std::aligned_alloc(kHugePage, (bytes + kHugePage - 1) / kHugePage * kHugePage);
+#ifdef MADV_HUGEPAGE
+  if (block != nullptr) madvise(block, bytes, MADV_HUGEPAGE);  // a wish: without it pages are small
+#endif
+  return block;
 }
 
 void Allocator::device_release(void* block) const noexcept {

@@ -12,6 +12,7 @@
 #include "kernels/check.h"
 #include "kernels/conv_dnnl.h"
 #include "kernels/conv_transpose_narrow.h"
+#include "kernels/conv_transpose_winograd.h"
 #include "kernels/parallel.h"
 #include "kernels/simd.h"
 
@@ -349,6 +350,7 @@ void conv_transpose_forward(Stream& stream, std::span<const ConstFloatView> inpu
   check_shapes(x, y, g);
   const std::int64_t width = std::int64_t{taps(g)} * y.c;
   if (is_narrow(width)) return narrow_forward(stream, inputs, kernel_channels, kernel, bias, act, g, y);
+  if (is_doubling(g)) return doubling_forward(stream, inputs, kernel, bias, act, y);
   const Tasks tasks = plan_tasks(x.n, x.h, x.w, width, stream.threads());
   const Reach reach{contributions(x.h, y.h, g.kernel_h, g.stride_h, g.pad.top),
                     contributions(x.w, y.w, g.kernel_w, g.stride_w, g.pad.left)};
@@ -395,6 +397,9 @@ void conv_transpose_backward_data(Stream& stream, ConstFloatView dy, const float
   KARYON_CHECK(channel_begin >= 0 && channel_begin + dx.c <= kernel_channels,
                "the input's channels are not the kernel's");
   const std::int64_t width = std::int64_t{taps(g)} * dy.c;
+  if (is_doubling(g) && !is_narrow(width)) {
+    return doubling_backward_data(stream, dy, kernel, kernel_channels, channel_begin, dx);
+  }
   const std::int64_t chunk = std::clamp<std::int64_t>(kColumnsInCache / width, 64, 2 * kGoodRows);
   auto* workspace = stream.workspace<float>(chunk * width * stream.threads());
   const std::int64_t chunks = (dx.pixels() + chunk - 1) / chunk;
@@ -419,6 +424,8 @@ void conv_transpose_backward_weight(Stream& stream, std::span<const ConstFloatVi
   check_shapes(inputs[0], dy, g);
   if (is_narrow(std::int64_t{taps(g)} * dy.c)) {
     narrow_backward_weight(stream, inputs, kernel_channels, dy, g, dkernel);
+  } else if (is_doubling(g)) {
+    doubling_backward_weight(stream, inputs, dy, dkernel);
   } else {
     gemm_backward_weight(stream, inputs, kernel_channels, dy, g, dkernel);
   }

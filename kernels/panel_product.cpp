@@ -1,0 +1,175 @@
+#include "kernels/panel_product.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "kernels/simd.h"
+
+namespace karyon {
+
+namespace {
+
+using Vec4 = float __attribute__((vector_size(16), aligned(4), may_alias));
+using Vec8 = float __attribute__((vector_size(32), aligned(4), may_alias));
+
+/// A block of results held in registers: `rows` rows of `panels` panels, each of 16 / lanes vectors.
+template <class Vec, int rows, int panels>
+struct Block {
+  static constexpr int kVecLanes = static_cast<int>(sizeof(Vec) / sizeof(float));
+  static constexpr int kVectors = panels * kPanel / kVecLanes;
+
+  static KARYON_INLINE const Vec& at(const float* p) { return *reinterpret_cast<const Vec*>(p); }
+  static KARYON_INLINE Vec& at(float* p) { return *reinterpret_cast<Vec*>(p); }
+  /// Where vector v of a row lies, if panels are `stride` apart.
+  static constexpr std::ptrdiff_t place(int v, std::ptrdiff_t stride) {
+    return v * kVecLanes / kPanel * stride + v * kVecLanes % kPanel;
+  }
+
+  static KARYON_INLINE void product(std::span<const ProductTerm> terms, std::int64_t row, std::int64_t panel, float* c,
+                                    std::ptrdiff_t ldc) {
+    Vec sum[rows][kVectors] = {};
+    for (const ProductTerm& t : terms) {
+      const float* a = t.a + row * t.lda;
+      const float* b = t.b + panel * t.panel_stride;
+      for (std::int64_t i = 0; i < t.k; ++i, b += kPanel) {
+        Vec line[kVectors];
+        for (int v = 0; v < kVectors; ++v) line[v] = at(b + place(v, t.panel_stride));
+        for (int r = 0; r < rows; ++r) {
+          const float factor = a[r * t.lda + i];
+          for (int v = 0; v < kVectors; ++v) sum[r][v] += factor * line[v];
+        }
+      }
+    }
+    for (int r = 0; r < rows; ++r) {
+      for (int v = 0; v < kVectors; ++v) at(c + r * ldc + place(v, kPanel)) = sum[r][v];
+    }
+  }
+
+  /// a: the first of `rows` columns in a panel.
+  static KARYON_INLINE void outer_product(const float* a, const float* b, std::int64_t count, bool add, float* c,
+                                          std::ptrdiff_t ldc) {
+    Vec sum[rows][kVectors] = {};
+    for (std::int64_t i = 0; i < count; ++i, a += kPanel, b += kPanel) {
+      Vec line[kVectors];
+      for (int v = 0; v < kVectors; ++v) line[v] = at(b + place(v, spaced_panel(count)));
+      for (int r = 0; r < rows; ++r) {
+        for (int v = 0; v < kVectors; ++v) sum[r][v] += a[r] * line[v];
+      }
+    }
+    for (int r = 0; r < rows; ++r) {
+      for (int v = 0; v < kVectors; ++v) {
+        Vec& out = at(c + r * ldc + place(v, kPanel));
+        out = add ? out + sum[r][v] : sum[r][v];
+      }
+    }
+  }
+};
+
+/// Calls Block<Vec, rows, panels>::product for the number of rows that is left.
+template <class Vec, int panels, int most, int... less>
+KARYON_INLINE void product_rows(std::integer_sequence<int, less...>, std::int64_t rows,
+                                std::span<const ProductTerm> terms, std::int64_t row, std::int64_t panel, float* c,
+                                std::ptrdiff_t ldc) {
+  ((rows == less + 1 && (Block<Vec, less + 1, panels>::product(terms, row, panel, c, ldc), true)) || ...);
+}
+
+template <class Vec, int panels, int most>
+KARYON_INLINE void product_columns(std::span<const ProductTerm> terms, std::int64_t m, std::int64_t panel, float* c,
+                                   std::ptrdiff_t ldc) {
+  // Blocks of nearly equal height: a last one of few rows would leave the multiply-add units idle.
+  const std::int64_t blocks = (m + most - 1) / most;
+  for (std::int64_t k = 0; k < blocks; ++k) {
+    const std::int64_t row = m * k / blocks;
+    product_rows<Vec, panels, most>(std::make_integer_sequence<int, most>(), m * (k + 1) / blocks - row, terms, row,
+                                    panel, c + row * ldc + panel * kPanel, ldc);
+  }
+}
+
+template <class Vec, int panels, int rows>
+KARYON_INLINE void product_with(std::span<const ProductTerm> terms, std::int64_t m, std::int64_t count, float* c,
+                                std::ptrdiff_t ldc) {
+  std::int64_t panel = 0;
+  for (; panel + panels <= count; panel += panels) product_columns<Vec, panels, rows>(terms, m, panel, c, ldc);
+  if constexpr (panels > 1) {
+    for (; panel < count; ++panel) product_columns<Vec, 1, rows>(terms, m, panel, c, ldc);
+  }
+}
+
+template <class Vec, int panels, int rows>
+KARYON_INLINE void outer_product_with(const float* a, std::int64_t a_panels, const float* b, std::int64_t b_panels,
+                                      std::int64_t count, bool add, float* c, std::ptrdiff_t ldc) {
+  static_assert(kPanel % rows == 0);
+  const std::ptrdiff_t size = spaced_panel(count);
+  for (std::int64_t j = 0; j < b_panels; j += panels) {
+    const float* b_panel = b + j * size;
+    for (std::int64_t i = 0; i < a_panels * kPanel; i += rows) {
+      const float* a_rows = a + i / kPanel * size + i % kPanel;
+      float* out = c + i * ldc + j * kPanel;
+      if (j + panels <= b_panels) {
+        Block<Vec, rows, panels>::outer_product(a_rows, b_panel, count, add, out, ldc);
+      } else {
+        Block<Vec, rows, 1>::outer_product(a_rows, b_panel, count, add, out, ldc);
+      }
+    }
+  }
+}
+
+using Product = void(std::span<const ProductTerm>, std::int64_t, std::int64_t, float*, std::ptrdiff_t);
+using OuterProduct = void(const float*, std::int64_t, const float*, std::int64_t, std::int64_t, bool, float*,
+                          std::ptrdiff_t);
+
+struct Functions {
+  Product* product;
+  OuterProduct* outer_product;
+};
+
+// The shapes leave as many registers as a line of b and a factor need, of 32, 16 and 16.
+#define PANEL_FUNCTIONS(name, attribute, vec, panels, rows, outer_rows)                                             \
+  attribute void product_##name(std::span<const ProductTerm> terms, std::int64_t m, std::int64_t count, float* c,   \
+                                std::ptrdiff_t ldc) {                                                               \
+    product_with<vec, panels, rows>(terms, m, count, c, ldc);                                                       \
+  }                                                                                                                 \
+  attribute void outer_product_##name(const float* a, std::int64_t a_panels, const float* b, std::int64_t b_panels, \
+                                      std::int64_t count, bool add, float* c, std::ptrdiff_t ldc) {                 \
+    outer_product_with<vec, panels, outer_rows>(a, a_panels, b, b_panels, count, add, c, ldc);                      \
+  }
+
+PANEL_FUNCTIONS(baseline, , Vec4, 1, 2, 2)
+#if defined(__x86_64__)
+PANEL_FUNCTIONS(avx2, __attribute__((target("avx2,fma"))), Vec8, 1, 6, 4)
+PANEL_FUNCTIONS(avx512, __attribute__((target("avx512f,avx512dq,avx512vl,avx512bw,avx2,fma"))), Vec16, 2, 14, 8)
+#endif
+#undef PANEL_FUNCTIONS
+
+Functions choose() {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&
+      __builtin_cpu_supports("avx512vl") != 0 && __builtin_cpu_supports("avx512bw") != 0) {
+    return {product_avx512, outer_product_avx512};
+  }
+  if (__builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0) {
+    return {product_avx2, outer_product_avx2};
+  }
+#endif
+  return {product_baseline, outer_product_baseline};
+}
+
+const Functions& functions() {
+  static const Functions kChosen = choose();
+  return kChosen;
+}
+
+}  // namespace
+
+void panel_product(std::span<const ProductTerm> terms, std::int64_t m, std::int64_t panels, float* c,
+                   std::ptrdiff_t ldc) {
+  functions().product(terms, m, panels, c, ldc);
+}
+
+void panel_outer_product(const float* a, std::int64_t a_panels, const float* b, std::int64_t b_panels,
+                         std::int64_t rows, bool add, float* c, std::ptrdiff_t ldc) {
+  functions().outer_product(a, a_panels, b, b_panels, rows, add, c, ldc);
+}
+
+}  // namespace karyon

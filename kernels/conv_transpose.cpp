@@ -342,14 +342,14 @@ void gemm_backward_weight(Stream& stream, std::span<const ConstFloatView> inputs
 
 namespace cpu {
 
-void conv_transpose_forward(Stream& stream, std::span<const ConstFloatView> inputs, const float* kernel,
+void conv_transpose_forward(Stream& stream, std::span<const ConstFloatView> inputs, StampedKernel kernel,
                             const float* bias, Activation act, const ConvGeometry& geometry, FloatView y) {
   const ConvGeometry& g = geometry;
   const int kernel_channels = total_channels(inputs);
   const ConstFloatView& x = inputs[0];
   check_shapes(x, y, g);
   const std::int64_t width = std::int64_t{taps(g)} * y.c;
-  if (is_narrow(width)) return narrow_forward(stream, inputs, kernel_channels, kernel, bias, act, g, y);
+  if (is_narrow(width)) return narrow_forward(stream, inputs, kernel_channels, kernel.data, bias, act, g, y);
   if (is_doubling(g)) return doubling_forward(stream, inputs, kernel, bias, act, y);
   const Tasks tasks = plan_tasks(x.n, x.h, x.w, width, stream.threads());
   const Reach reach{contributions(x.h, y.h, g.kernel_h, g.stride_h, g.pad.top),
@@ -379,7 +379,7 @@ void conv_transpose_forward(Stream& stream, std::span<const ConstFloatView> inpu
         const std::int64_t image = std::int64_t{x.h} * x.w;
         const std::int64_t pixels =
             tasks.bands > 1 ? std::int64_t{last - in_begin} * x.w : std::int64_t{n_end - n_begin} * image;
-        multiply(inputs, kernel_channels, kernel, width, n_begin * image + std::int64_t{in_begin} * x.w, pixels,
+        multiply(inputs, kernel_channels, kernel.data, width, n_begin * image + std::int64_t{in_begin} * x.w, pixels,
                  columns);
         for (int n = n_begin; n < n_end; ++n) {
           sum_outputs(columns + (n - n_begin) * image * width, in_begin, n, out_begin, out_end, reach, x.w, g, bias,

@@ -28,18 +28,18 @@ void check_shapes(std::span<const View<const T>> inputs, const View<Y>& y, const
 }  // namespace
 
 template <class T, class Y>
-void conv_transpose_forward(Stream& stream, std::span<const View<const T>> inputs, const float* kernel,
+void conv_transpose_forward(Stream& stream, std::span<const View<const T>> inputs, StampedKernel kernel,
                             const float* bias, Activation act, const ConvGeometry& geometry, View<Y> y) {
   check_shapes(inputs, y, geometry);
   if constexpr (std::is_same_v<Y, float>) {
     if (is_narrow(geometry, y.c)) {
-      return narrow_conv_transpose_forward<T>(stream, inputs, kernel, bias, act, geometry, y);
+      return narrow_conv_transpose_forward<T>(stream, inputs, kernel.data, bias, act, geometry, y);
     }
   }
-  if (tensor_conv_transpose_forward_takes<T, Y>(stream, inputs, kernel, y)) {
-    tensor_conv_transpose_forward<T, Y>(stream, inputs, kernel, bias, act, geometry, y);
+  if (tensor_conv_transpose_forward_takes<T, Y>(stream, inputs, kernel.data, y)) {
+    tensor_conv_transpose_forward<T, Y>(stream, inputs, kernel.data, bias, act, geometry, y);
   } else {
-    gemm_to_fine<T, Y>(stream, inputs, kernel, {bias, {}, act}, geometry, y);
+    gemm_to_fine<T, Y>(stream, inputs, kernel.data, {bias, {}, act}, geometry, y);
   }
 }
 
@@ -79,7 +79,7 @@ void conv_transpose_backward_weight(Stream& stream, std::span<const View<const T
 }
 
 #define INSTANTIATE(T, Y)                                                                                         \
-  template void conv_transpose_forward<T, Y>(Stream&, std::span<const View<const T>>, const float*, const float*, \
+  template void conv_transpose_forward<T, Y>(Stream&, std::span<const View<const T>>, StampedKernel, const float*, \
                                              Activation, const ConvGeometry&, View<Y>);                           \
   template void conv_transpose_backward_data<T, Y>(Stream&, View<const Y>, const float*, int, int,                \
                                                    const ConvGeometry&, View<T>);                                 \

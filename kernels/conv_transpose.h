@@ -8,11 +8,12 @@
 
 #include <span>
 
+#include "kernels/conv.h"
 #include "kernels/op.h"
 
 namespace karyon {
 
-KERNEL_MIXED(conv_transpose_forward, (Stream & stream, std::span<const View<const T>> inputs, const float* kernel,
+KERNEL_MIXED(conv_transpose_forward, (Stream & stream, std::span<const View<const T>> inputs, StampedKernel kernel,
                                       const float* bias, Activation act, const ConvGeometry& geometry, View<Y> y))
 /// dx: the gradient of the input whose channels begin at `channel_begin` of the kernel's `kernel_channels`.
 KERNEL_MIXED(conv_transpose_backward_data, (Stream & stream, View<const Y> dy, const float* kernel, int kernel_channels,

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 
-#include "kernels/check.h"
+#include "kernels/kernel_copies.h"
 #include "kernels/panel_product.h"
 #include "kernels/parallel.h"
 #include "kernels/simd.h"
@@ -13,10 +14,10 @@ namespace karyon {
 
 namespace {
 
-constexpr int kOut = 4;           // outputs of a tile along an axis; it has half as many inputs
-constexpr int kKernels = 4;       // kernels along an axis: low k2, middle k0 + k2, high k0, plain k1
-constexpr int kProducts = 5;      // products along an axis: the plain kernel has two
-constexpr int kTaskTiles = 64;    // tiles computed together, for whom the transformed kernels are read once
+constexpr int kOut = 4;          // outputs of a tile along an axis; it has half as many inputs
+constexpr int kKernels = 4;      // kernels along an axis: low k2, middle k0 + k2, high k0, plain k1
+constexpr int kProducts = 5;     // products along an axis: the plain kernel has two
+constexpr int kTaskTiles = 64;   // tiles computed together, for whom the transformed kernels are read once
 constexpr int kBlockTiles = 64;  // tiles whose outer products are summed in registers
 
 /// Which taps make a transformed kernel, along one axis.
@@ -235,7 +236,7 @@ KARYON_CLONES void join_products(const float* const* products, const float* bias
 
 bool is_doubling(const ConvGeometry& g) { return g == ConvGeometry{3, 3, 2, 2, {0, 1, 0, 1}}; }
 
-void doubling_forward(Stream& stream, std::span<const ConstFloatView> inputs, const float* kernel, const float* bias,
+void doubling_forward(Stream& stream, std::span<const ConstFloatView> inputs, StampedKernel kernel, const float* bias,
                       Activation act, const FloatView& y) {
   const ConstFloatView& x = inputs[0];
   const int in = total_channels(inputs), out = y.c;
@@ -246,14 +247,17 @@ void doubling_forward(Stream& stream, std::span<const ConstFloatView> inputs, co
   // A task's inputs of one kernel, its products, lines of joining, and where outputs beyond the image go.
   const std::int64_t inputs_size = 4 * most * depth, products_size = kAllProducts * most * width;
   const std::int64_t scratch = inputs_size + products_size + (kProducts * kOut + 1) * width;
-  auto* packed = stream.workspace<float>(packed_size + width + scratch * stream.threads());
-  float* zeros = packed + packed_size;  // the bias where there is none
-  std::fill_n(zeros, width, 0.0F);
-  if (bias != nullptr) std::copy_n(bias, out, zeros);
-  pack_for_forward(stream, kernel, out, in, packed);
+  if (!stream.kernel_copies()) stream.kernel_copies() = std::make_shared<KernelCopies>(stream.memory());
+  const auto* packed = static_cast<const float*>(stream.kernel_copies()->find(
+      kernel, {.element_bytes = sizeof(float), .packed_h = kKernels, .packed_w = kKernels},
+      static_cast<std::size_t>(packed_size) * sizeof(float),
+      [&](void* block) { pack_for_forward(stream, kernel.data, out, in, static_cast<float*>(block)); }));
+  auto* all_bias = stream.workspace<float>(width + scratch * stream.threads());
+  std::fill_n(all_bias, width, 0.0F);
+  if (bias != nullptr) std::copy_n(bias, out, all_bias);
 
   for_tasks(stream, (tiles.rows() + task_rows - 1) / task_rows, [&](std::int64_t task, std::int64_t worker) {
-    float* sums = zeros + width + worker * scratch;
+    float* sums = all_bias + width + worker * scratch;
     float* products = sums + inputs_size;
     float* lines = products + products_size;
     float* nowhere = lines + kProducts * kOut * width;
@@ -290,7 +294,7 @@ void doubling_forward(Stream& stream, std::span<const ConstFloatView> inputs, co
         const int i = p + k / kOut, j = q + k % kOut;
         outputs[k] = i < y.h && j < y.w ? y.at(n, i, j) : nowhere;
       }
-      join_products(of_tile, zeros, act, out, lines, outputs);
+      join_products(of_tile, all_bias, act, out, lines, outputs);
     }
   });
 }

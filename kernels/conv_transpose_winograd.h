@@ -18,7 +18,8 @@ namespace karyon {
 
 bool is_doubling(const ConvGeometry& geometry);
 
-void doubling_forward(Stream& stream, std::span<const ConstFloatView> inputs, const float* kernel, const float* bias,
+/// The transformed kernel is kept, by its stamp.
+void doubling_forward(Stream& stream, std::span<const ConstFloatView> inputs, StampedKernel kernel, const float* bias,
                       Activation act, const FloatView& y);
 void doubling_backward_data(Stream& stream, const ConstFloatView& dy, const float* kernel, int kernel_channels,
                             int channel_begin, const FloatView& dx);

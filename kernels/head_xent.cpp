@@ -18,7 +18,7 @@ void head_xent(Stream& stream, std::span<const ConstFloatView> inputs, const flo
                XentCounts* counts) {
   KARYON_CHECK(logits || dlogits, "logits or their gradient");
   const FloatView result = logits ? logits : dlogits;
-  conv_transpose_forward(stream, inputs, kernel, bias, Activation::none, geometry, result);
+  conv_transpose_forward(stream, inputs, {.data = kernel}, bias, Activation::none, geometry, result);
   softmax_xent(stream, result, labels, dlogits, counts);
 }
 

@@ -1,8 +1,8 @@
 #include "kernels/panel_product.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
+#include <vector>
 
 #include "kernels/simd.h"
 
@@ -115,15 +115,6 @@ KARYON_INLINE void outer_product_with(const float* a, std::int64_t a_panels, con
   }
 }
 
-using Product = void(std::span<const ProductTerm>, std::int64_t, std::int64_t, float*, std::ptrdiff_t);
-using OuterProduct = void(const float*, std::int64_t, const float*, std::int64_t, std::int64_t, bool, float*,
-                          std::ptrdiff_t);
-
-struct Functions {
-  Product* product;
-  OuterProduct* outer_product;
-};
-
 // The shapes leave as many registers as a line of b and a factor need, of 32, 16 and 16.
 #define PANEL_FUNCTIONS(name, attribute, vec, panels, rows, outer_rows)                                             \
   attribute void product_##name(std::span<const ProductTerm> terms, std::int64_t m, std::int64_t count, float* c,   \
@@ -142,34 +133,35 @@ PANEL_FUNCTIONS(avx512, __attribute__((target("avx512f,avx512dq,avx512vl,avx512b
 #endif
 #undef PANEL_FUNCTIONS
 
-Functions choose() {
+std::vector<PanelFunctions> supported() {
+  std::vector<PanelFunctions> list;
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&
+  const bool avx2 = __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
+  if (avx2 && __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&
       __builtin_cpu_supports("avx512vl") != 0 && __builtin_cpu_supports("avx512bw") != 0) {
-    return {product_avx512, outer_product_avx512};
+    list.push_back({"AVX-512", product_avx512, outer_product_avx512});
   }
-  if (__builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0) {
-    return {product_avx2, outer_product_avx2};
-  }
+  if (avx2) list.push_back({"AVX2", product_avx2, outer_product_avx2});
 #endif
-  return {product_baseline, outer_product_baseline};
-}
-
-const Functions& functions() {
-  static const Functions kChosen = choose();
-  return kChosen;
+  list.push_back({"baseline", product_baseline, outer_product_baseline});
+  return list;
 }
 
 }  // namespace
 
+std::span<const PanelFunctions> panel_functions() {
+  static const std::vector<PanelFunctions> kList = supported();
+  return kList;
+}
+
 void panel_product(std::span<const ProductTerm> terms, std::int64_t m, std::int64_t panels, float* c,
                    std::ptrdiff_t ldc) {
-  functions().product(terms, m, panels, c, ldc);
+  panel_functions()[0].product(terms, m, panels, c, ldc);
 }
 
 void panel_outer_product(const float* a, std::int64_t a_panels, const float* b, std::int64_t b_panels,
                          std::int64_t rows, bool add, float* c, std::ptrdiff_t ldc) {
-  functions().outer_product(a, a_panels, b, b_panels, rows, add, c, ldc);
+  panel_functions()[0].outer_product(a, a_panels, b, b_panels, rows, add, c, ldc);
 }
 
 }  // namespace karyon

@@ -76,7 +76,7 @@ struct CudnnPlans {
 
   const cuda::CudnnFunctions& dnn;
   MemorySource& memory;
-  cuda::KernelCopies kernels;
+  KernelCopies kernels;
   cudnnHandle_t handle = nullptr;
   std::map<cuda::ConvKey, cuda::ConvPlan> plans;
 };

@@ -107,7 +107,7 @@ struct CublasPlans {
 
   const Functions& lt;
   MemorySource& memory;
-  cuda::KernelCopies kernels;
+  KernelCopies kernels;
   cublasLtHandle_t handle = nullptr;
   void* workspace = nullptr;
   std::map<Key, Plan> plans;

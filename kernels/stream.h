@@ -34,6 +34,7 @@ class MemorySource {
   virtual void release(void* block) noexcept = 0;
 };
 
+class KernelCopies;  // kernels packed for the CPU's products
 struct DnnlPlans;    // primitives and packed weights, known to kernels/conv_dnnl.cpp alone
 struct CudnnPlans;   // descriptors and chosen algorithms, known to kernels/plans_cudnn.cpp alone
 struct CublasPlans;  // layouts and chosen algorithms, known to kernels/product_cublas.cpp alone
@@ -69,7 +70,8 @@ class Stream {
   [[nodiscard]] Float32Math float32_math() const { return float32_math_; }
   void set_float32_math(Float32Math math) { float32_math_ = math; }
 
-  /// The slots of the libraries' files; empty until their first use.
+  /// Slots of what a stream keeps for kernels and libraries; empty until their first use.
+  std::shared_ptr<KernelCopies>& kernel_copies() { return kernel_copies_; }
   std::shared_ptr<DnnlPlans>& dnnl_plans() { return dnnl_plans_; }
   std::shared_ptr<CudnnPlans>& cudnn_plans() { return cudnn_plans_; }
   std::shared_ptr<CublasPlans>& cublas_plans() { return cublas_plans_; }
@@ -86,6 +88,7 @@ class Stream {
   CUstream_st* cuda_ = nullptr;
   bool synchronous_ = false;
   Float32Math float32_math_ = Float32Math::exact;
+  std::shared_ptr<KernelCopies> kernel_copies_;
   std::shared_ptr<DnnlPlans> dnnl_plans_;
   std::shared_ptr<CudnnPlans> cudnn_plans_;
   std::shared_ptr<CublasPlans> cublas_plans_;

@@ -61,8 +61,9 @@ Tensor run(Tape& tape, const std::vector<Tensor>& inputs, const Tensor& kernel, 
   const ProfileScope scope(tape.context().profile(), "conv_transpose forward",
                            multiply_adds(inputs[0], kernel, kernel.shape()[3]));
   with_types(inputs[0].type(), result, [&]<class T, class Y>() {
-    ON_DEVICE_AS((T, Y), conv_transpose_forward, tape.stream(), views<T>(inputs), kernel.data(),
-                 bias ? bias.data() : nullptr, act, geometry, y.view<Y>());
+    ON_DEVICE_AS((T, Y), conv_transpose_forward, tape.stream(), views<T>(inputs),
+                 StampedKernel{kernel.data(), kernel.stamp()}, bias ? bias.data() : nullptr, act, geometry,
+                 y.view<Y>());
   });
   return y;
 }

@@ -107,7 +107,7 @@ OpCase forward(const TensorCase& c) {
           .run =
               [c](Stream& stream, Arguments& a) {
                 if (!stream.device().is_cuda()) {
-                  return cpu::conv_transpose_forward(stream, input_views<float>(a), a.data("kernel"), a.data("bias"),
+                  return cpu::conv_transpose_forward(stream, input_views<float>(a), {a.data("kernel")}, a.data("bias"),
                                                      c.act, c.g, a.view("y"));
                 }
                 with_types(stream, a, "x", "y", [&]<class T, class Y>() {

@@ -99,27 +99,33 @@ void with_types(ElementType inputs, ElementType output, const Body& body) {
   });
 }
 
+// Keras's doubling is computed by Winograd's products on the CPU, whose sums hold most terms twice.
+reference::Sum as_summed(reference::Sum sum, const ConvGeometry& g) {
+  if (g == kKerasDoubling) sum.magnitude *= 2;
+  return sum;
+}
+
 OpCase forward(const TransposeCase& c) {
   const auto o = operands(c);
   std::vector<Argument> arguments = inputs(c, *o);
   arguments.push_back(input("kernel", o->kernel));
   if (c.bias) arguments.push_back(input("bias", o->bias));
-  arguments.push_back(output("y", c.y_shape(),
-                             sums_in_float(
-                                 c.y_shape(),
-                                 [o, g = c.g](int n, int p, int q, int ch) {
-                                   return reference::conv_transpose_forward(o->both, o->kernel, o->bias, g, n, p, q,
-                                                                            ch);
-                                 },
-                                 c.act),
-                             c.y, c.y_element()));
+  arguments.push_back(
+      output("y", c.y_shape(),
+             sums_in_float(
+                 c.y_shape(),
+                 [o, g = c.g](int n, int p, int q, int ch) {
+                   return as_summed(reference::conv_transpose_forward(o->both, o->kernel, o->bias, g, n, p, q, ch), g);
+                 },
+                 c.act),
+             c.y, c.y_element()));
   return {.name = "forward " + c.name(),
           .arguments = std::move(arguments),
           .run =
               [c](Stream& stream, Arguments& a) {
                 with_types(a.type("x"), a.type("y"), [&]<class T, class Y>() {
-                  ON_DEVICE_AS((T, Y), conv_transpose_forward, stream, input_views<T>(a), a.data("kernel"),
-                               a.data("bias"), c.act, c.g, a.view<Y>("y"));
+                  ON_DEVICE_AS((T, Y), conv_transpose_forward, stream, input_views<T>(a),
+                               StampedKernel{a.data("kernel"), 0}, a.data("bias"), c.act, c.g, a.view<Y>("y"));
                 });
               },
           .multiply_adds = multiply_adds(c),
@@ -137,8 +143,9 @@ OpCase backward_data(const TransposeCase& c, bool of_skip) {
                         output("dx", shape,
                                sums_in_float(shape,
                                              [o, begin, g = c.g](int n, int i, int j, int ch) {
-                                               return reference::conv_transpose_backward_data(o->dy, o->kernel, g, n, i,
-                                                                                              j, begin + ch);
+                                               return as_summed(reference::conv_transpose_backward_data(
+                                                                    o->dy, o->kernel, g, n, i, j, begin + ch),
+                                                                g);
                                              }),
                                of_skip ? c.x_skip : c.x, kStored)},
           .run =
@@ -160,7 +167,7 @@ OpCase backward_weight(const TransposeCase& c) {
   arguments.push_back(input("dy", o->dy, c.y, c.y_element()));
   arguments.push_back(
       output("dkernel", c.kernel_shape(), sums_in_float(c.kernel_shape(), [o, g = c.g](int r, int s, int ch, int i) {
-               return reference::conv_transpose_backward_weight(o->both, o->dy, g, r, s, ch, i);
+               return as_summed(reference::conv_transpose_backward_weight(o->both, o->dy, g, r, s, ch, i), g);
              })));
   if (c.bias) {
     arguments.push_back(output("dbias", bias_shape, sums_in_float(bias_shape, [o](int, int, int, int ch) {

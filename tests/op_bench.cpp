@@ -176,8 +176,8 @@ void conv_transpose_rows(Bench& bench, const Upsampling& u) {
   bench.row<T>(name + " forward", whole, [&] {
     return [=, &stream, x = inputs(), k = random.make(kernel), b = random.make({u.out}), r = random.make<Y>(y)] {
       const std::vector<View<const T>> list = views(x);
-      ON_DEVICE_AS((T, Y), conv_transpose_forward, stream, std::span<const View<const T>>(list), k.data(), b.data(),
-                   Activation::none, g, r.template view<Y>());
+      ON_DEVICE_AS((T, Y), conv_transpose_forward, stream, std::span<const View<const T>>(list),
+                   StampedKernel{k.data(), 0}, b.data(), Activation::none, g, r.template view<Y>());
     };
   });
   if (u.skip > 0) {  // the encoder's last tap needs none

@@ -68,7 +68,7 @@ OpCase conv_transpose() {
                                              }))},
           .run = [g](Stream& stream, Arguments& a) {
             const ConstFloatView inputs[] = {a.view("x")};
-            cuda::conv_transpose_forward<float, float>(stream, inputs, a.data("kernel"), nullptr, Activation::none, g,
+            cuda::conv_transpose_forward<float, float>(stream, inputs, {a.data("kernel")}, nullptr, Activation::none, g,
                                                        a.view("y"));
           }};
 }

@@ -2,6 +2,8 @@
 #include <cstdio>
 #include <iostream>
 
+#include <malloc.h>
+
 #include "apps/cli/device.h"
 #include "apps/cli/output_folder.h"
 #include "apps/cli/precision.h"
@@ -56,6 +58,9 @@ TrainingSet load_data(const TrainOptions& options, Log& log) {
   TrainingSet set = load_training_set(options.data, {size, size, options.classes, options.crop > 0},
                                       options.common.threads, advance, leave_out);
   bar.reset();
+#ifdef __GLIBC__
+  malloc_trim(0);  // what decoding left in the heap would stay there for the whole run
+#endif
   if (options.skip_bad && !set.faults.empty()) {
     log.warn(list_problems(std::to_string(set.faults.size()) + " are left out", set.faults));
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstring>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -52,6 +53,20 @@ ssize_t read_up_to(int fd, std::uint8_t* data, std::size_t size) {
     done += static_cast<std::size_t>(got);
   }
   return static_cast<ssize_t>(done);
+}
+
+/// Whether the file holds these bytes and no more.
+bool holds(const std::filesystem::path& path, std::span<const std::uint8_t> bytes) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) return false;
+  std::vector<std::uint8_t> part(std::size_t{1} << 20);
+  while (true) {
+    const ssize_t got = read_up_to(file.get(), part.data(), part.size());
+    if (got < 0 || static_cast<std::size_t>(got) > bytes.size()) return false;
+    if (got == 0) return bytes.empty();
+    if (std::memcmp(part.data(), bytes.data(), static_cast<std::size_t>(got)) != 0) return false;
+    bytes = bytes.subspan(static_cast<std::size_t>(got));
+  }
 }
 
 bool write_all(int fd, std::span<const std::uint8_t> bytes) {
@@ -208,8 +223,7 @@ void write_file_verified(const std::filesystem::path& path, std::span<const std:
     if (::link(path.c_str(), previous.c_str()) != 0) write_file(previous, read_file(path));  // no links on FAT
   }
   write_file(path, bytes);
-  const std::vector<std::uint8_t> back = read_file(path);
-  if (!std::equal(back.begin(), back.end(), bytes.begin(), bytes.end())) {
+  if (!holds(path, bytes)) {
     if (had_one) std::filesystem::rename(previous, path);
     throw Error(Exit::io, quoted(path) + " does not read back as it was written; is the disk failing?");
   }

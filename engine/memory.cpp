@@ -20,12 +20,30 @@ namespace {
 constexpr std::size_t kGranule = 512;
 /// From this size on memory is asked for in huge pages: kernels walk through many rows at once, each on a page of its
 /// own, more than the processor's page table cache holds of small ones.
-constexpr std::size_t kHugePage = std::size_t{2} << 20;
+constexpr std::size_t kHugePage = std::size_t{2} << 20, kMapped = 4 * kHugePage;
 
 /// Sizes of blocks: multiples of the granule, and for large ones of an eighth of their power of two.
 std::size_t block_size_for(std::size_t bytes) {
   const std::size_t step = std::max(kGranule, std::bit_floor(bytes) / 8);
   return (std::max<std::size_t>(bytes, 1) + step - 1) / step * step;
+}
+
+std::size_t whole_pages(std::size_t bytes) { return (bytes + kHugePage - 1) / kHugePage * kHugePage; }
+
+/// Huge pages from the system itself, to which they go back whole: the heap would keep them, in pieces. Null where
+/// there are none.
+void* map_pages(std::size_t bytes) {
+  const std::size_t size = whole_pages(bytes);
+  void* start = mmap(nullptr, size + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (start == MAP_FAILED) return nullptr;
+  auto* first = static_cast<char*>(start);
+  const std::size_t before = (kHugePage - reinterpret_cast<std::uintptr_t>(start) % kHugePage) % kHugePage;
+  if (before > 0) munmap(first, before);
+  if (before < kHugePage) munmap(first + before + size, kHugePage - before);
+#ifdef MADV_HUGEPAGE
+  madvise(first + before, bytes, MADV_HUGEPAGE);  // a wish: without it pages are small
+#endif
+  return first + before;
 }
 
 }  // namespace
@@ -56,22 +74,21 @@ void* Allocator::device_allocate(std::size_t bytes) {
     return block;
   }
 #endif
-  if (bytes < kHugePage) return std::aligned_alloc(kGranule, bytes);
-  void* block = std::aligned_alloc(kHugePage, (bytes + kHugePage - 1) / kHugePage * kHugePage);
-#ifdef MADV_HUGEPAGE
-  if (block != nullptr) madvise(block, bytes, MADV_HUGEPAGE);  // a wish: without it pages are small
-#endif
-  return block;
+  return bytes < kMapped ? std::aligned_alloc(kGranule, bytes) : map_pages(bytes);
 }
 
-void Allocator::device_release(void* block) const noexcept {
+void Allocator::device_release(void* block, std::size_t bytes) const noexcept {
 #if KARYON_WITH_CUDA
   if (device_.is_cuda()) {
     cudaFree(block);  // waits for the device; fails only in a dead context, whose error was thrown before
     return;
   }
 #endif
-  std::free(block);  // NOLINT(cppcoreguidelines-no-malloc)
+  if (bytes < kMapped) {
+    std::free(block);  // NOLINT(cppcoreguidelines-no-malloc)
+  } else {
+    munmap(block, whole_pages(bytes));
+  }
 }
 
 void* Allocator::allocate(std::size_t bytes, bool permanent) {
@@ -110,7 +127,7 @@ void Allocator::release(void* block) noexcept {
   used_.erase(entry);
   figures_.active -= used.size;
   if (used.permanent) {
-    device_release(block);
+    device_release(block, used.size);
     return;
   }
   figures_.cached += used.size;
@@ -125,7 +142,7 @@ void Allocator::trim() noexcept {
 void Allocator::trim_locked() noexcept {
   if (pool_begun_) return;
   for (const auto& [size, block] : free_) {
-    device_release(block);
+    device_release(block, size);
     figures_.cached -= size;
   }
   free_.clear();

@@ -55,7 +55,7 @@ class Allocator final : public MemorySource {
  private:
   void trim_locked() noexcept;
   void* device_allocate(std::size_t bytes);
-  void device_release(void* block) const noexcept;
+  void device_release(void* block, std::size_t bytes) const noexcept;
   [[nodiscard]] std::string device_figures() const;
 
   Device device_;

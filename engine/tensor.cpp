@@ -44,7 +44,9 @@ std::int64_t shape_size(const Shape& shape) {
 
 Tensor Tensor::empty(Context& context, Shape shape, ElementType type) {
   Tensor t;
-  t.storage_ = std::make_shared<Storage>(context, shape_size(shape), type);
+  std::int64_t size = shape_size(shape);
+  if (shape.size() == 4 && shape[0] > 0) size = size / shape[0] * context.room_for(shape[0]);
+  t.storage_ = std::make_shared<Storage>(context, size, type);
   t.type_ = type;
   t.pitch_ = shape.empty() ? 1 : shape.back();
   t.shape_ = std::move(shape);

@@ -97,6 +97,7 @@ void Batches::queue_images_and_labels(int images, const Tensor& x) {
 
 Batches::Batch Batches::next(int images) {
   const ProfileScope scope(context_.profile(), "augment");
+  context_.set_room(images, batch_size_);
   ON_DEVICE(next_step, context_.stream(), epoch_order_.as<std::int32_t>(), epoch_flips_.as<std::uint8_t>(),
             epoch_rates_.as<AdamRate>(), images, batch_size_, position_.as<std::int32_t>(), index_.as<std::int32_t>(),
             flips_.as<std::uint8_t>(), rate_.as<AdamRate>());

@@ -15,12 +15,6 @@ namespace {
 constexpr const char* kDigest = "sha256";
 constexpr float kNoLimit = std::numeric_limits<float>::max();
 
-std::vector<std::uint8_t> float_bytes(const NamedArray& array) {
-  std::vector<std::uint8_t> bytes(array.values.size() * sizeof(float));
-  if (!bytes.empty()) std::memcpy(bytes.data(), array.values.data(), bytes.size());
-  return bytes;
-}
-
 std::vector<std::uint8_t> half_bytes(const NamedArray& array) {
   const std::string unfit = unfit_value(array, kLargestHalf);
   if (!unfit.empty()) {
@@ -39,16 +33,17 @@ std::vector<std::uint8_t> half_bytes(const NamedArray& array) {
 std::vector<std::uint8_t> encode_arrays(const ArrayFile& file, Storage storage) {
   constexpr std::size_t kernel_rank = 4;
   std::map<std::string, std::string> metadata = file.metadata;
-  std::vector<std::vector<std::uint8_t>> bytes;
+  std::vector<std::vector<std::uint8_t>> halves;  // floats are written from where they are
   std::vector<SafetensorsTensor> tensors;
   Sha256 sha;
   for (const NamedArray& array : file.arrays) {
     const std::string unfit = unfit_value(array, kNoLimit);
     if (!unfit.empty()) throw Error(Exit::diverged, "the checkpoint is not saved: " + unfit);
     const bool is_half = storage == Storage::half && array.shape.size() == kernel_rank;
-    bytes.push_back(is_half ? half_bytes(array) : float_bytes(array));
-    tensors.push_back({array.name, is_half ? ArchiveType::f16 : ArchiveType::f32, array.shape, bytes.back()});
-    sha.update(bytes.back());
+    std::span bytes(reinterpret_cast<const std::uint8_t*>(array.values.data()), array.values.size() * sizeof(float));
+    if (is_half) bytes = halves.emplace_back(half_bytes(array));
+    tensors.push_back({array.name, is_half ? ArchiveType::f16 : ArchiveType::f32, array.shape, bytes});
+    sha.update(bytes);
   }
   metadata.emplace(kDigest, sha.hex());
   return encode_safetensors(tensors, metadata);

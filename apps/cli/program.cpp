@@ -8,6 +8,7 @@
 #include <locale>
 #include <new>
 
+#include <malloc.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -41,6 +42,11 @@ int run_program(int argc, char** argv, const std::function<Exit(int argc, char**
     std::cout.imbue(std::locale::classic());
     std::cerr.imbue(std::locale::classic());
     std::signal(SIGPIPE, SIG_IGN);
+#ifdef M_MMAP_THRESHOLD
+    // Large blocks go back to the system when they are freed. Left to itself glibc raises this limit to 32 MB, and what
+    // pictures and checkpoints leave in the heap stays there.
+    mallopt(M_MMAP_THRESHOLD, 4 << 20);
+#endif
     return finish_stdout(program, body(argc, argv));
   } catch (const Answered& answer) {
     std::cout << answer.text;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -71,7 +72,7 @@ PlateauState plateau_from(const Json& json) {
   return {number(0), number(1), json.at(2).get<int>()};
 }
 
-std::vector<std::uint8_t> encode(const RunState& state) {
+std::vector<std::uint8_t> encode(RunState state) {
   Json json{{"config", state.config},
             {"split", state.split},
             {"epoch", state.epoch},
@@ -84,11 +85,12 @@ std::vector<std::uint8_t> encode(const RunState& state) {
   for (const EpochResult& r : state.history) json["history"].push_back(to_json(r));
   ArrayFile file;
   file.metadata = {{"karyon_state", kFormat}, {"run", json.dump()}};
-  for (const NamedArray& array : state.untrained) {
-    file.arrays.push_back({kUntrained + array.name, array.shape, array.values});
+  for (NamedArray& array : state.untrained) {
+    file.arrays.push_back({kUntrained + array.name, std::move(array.shape), std::move(array.values)});
   }
-  for (const auto& [name, values] : state.optimizer.arrays) {
-    file.arrays.push_back({kOptimizer + name, {static_cast<std::int64_t>(values.size())}, values});
+  for (auto& [name, values] : state.optimizer.arrays) {
+    const auto size = static_cast<std::int64_t>(values.size());
+    file.arrays.push_back({kOptimizer + name, {size}, std::move(values)});
   }
   return encode_arrays(file);
 }
@@ -161,7 +163,7 @@ void restore_weights(const RunState& state, UNet& unet, TrainingStep& step) {
   if (unet.encoder().frozen()) unet.fold();
 }
 
-void save_state(const fs::path& run, const RunState& state) { write_file_verified(state_file(run), encode(state)); }
+void save_state(const fs::path& run, RunState state) { write_file_verified(state_file(run), encode(std::move(state))); }
 
 std::optional<RunState> load_state(const fs::path& run, std::string& warning) {
   const fs::path last = state_file(run), previous = previous_of(last);

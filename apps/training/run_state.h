@@ -37,7 +37,7 @@ void restore_weights(const RunState& state, UNet& unet, TrainingStep& step);
 
 /// Writes it whole, and reads it back before the one before it goes. Errors of write_file; io when something else is
 /// read back than was written, and then the one before it is in its place again.
-void save_state(const std::filesystem::path& run, const RunState& state);
+void save_state(const std::filesystem::path& run, RunState state);
 
 /// The newest whole state in the run's folder, nullopt when none was saved yet. A broken one is passed over for the one
 /// before it where there is one, and `warning` then says so. Error bad_data when all that is there is broken.

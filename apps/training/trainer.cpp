@@ -223,6 +223,7 @@ class Trainer {
   void settle_nuclei() {
     const std::filesystem::path path = weights_ / "best.safetensors";
     Checkpoint best = load_checkpoint(path);
+    context_.memory().trim();  // pictures of other sizes have no use for what the training steps left
     try {
       result_.tuning = tune(context_, best, split_.validation, validation_loader(options_, set_), options_.batch_size,
                             options_.common.threads);
@@ -273,7 +274,7 @@ class Trainer {
     // The optimizer counts an epoch's steps as taken when it begins.
     state.optimizer.steps = std::int64_t{epoch - 1} * training_.count();
     try_to_save(failed_states_, [&] {
-      save_state(folder_.path(), state);
+      save_state(folder_.path(), std::move(state));
       folder_.keep();
     });
     last_save_ = Clock::now();

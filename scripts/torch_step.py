@@ -2,8 +2,8 @@
 """PyTorch's time for a step of the same network on random data, in every way that PyTorch offers.
 
 The network is Karyon's: MobileNetV2 with batch norm folded, frozen, and the five-level decoder. Training is forward,
-cross-entropy, backward and Adam on a batch that is ready on the device; fine-tuning is the same with the encoder trained
-too, its batch norm in training mode; inference is the forward pass. Each variant is
+cross-entropy, backward and Adam on a batch that is ready on the device; fine-tuning is the same with the encoder
+trained too, its batch norm in training mode; inference is the forward pass. Each variant is
 set up once; then in every round each is timed in turn, after the commands given by --beside, whose line
 "images/s median M best B" is read. So what is compared ran alternately, on one machine, within one process's life.
 One line a variant: its name, the median over the rounds in ms and images/s, and the spread of the rounds.
@@ -81,8 +81,8 @@ class Encoder(nn.Module):
 
 
 class UNet(nn.Module):
-    """folded: the decoder's batch norm too is part of its convolutions, as it can be for inference. trained: the encoder
-    is, and has its batch norm."""
+    """folded: the decoder's batch norm too is part of its convolutions, as it can be for inference. trained: the
+    encoder is, and has its batch norm."""
 
     def __init__(self, folded, trained=False):
         super().__init__()

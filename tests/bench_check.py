@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Checks scripts/bench: bench_check.py BUILD, BUILD the folder of the programs
 
-The rules of the contest on entries that are made up, and a whole run of one short section. The exit status is 0 when all
-of it holds, else 1 with the reason. Needs Python's standard library alone.
+The rules of the contest on entries that are made up, and a whole run of one short section. The exit status is 0 when
+all of it holds, else 1 with the reason. Needs Python's standard library alone.
 """
 
 import json

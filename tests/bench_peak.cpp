@@ -14,17 +14,17 @@ namespace {
 constexpr std::int64_t kSteps = 1 << 20;
 constexpr int kRepetitions = 20;
 
-/// kChains independent chains, each a multiply-add behind the other: enough of them hide the latency, more than there
+/// `count` independent chains, each a multiply-add behind the other: enough of them hide the latency, more than there
 /// are registers would go to memory.
-template <int kChains>
+template <int count>
 KARYON_INLINE float multiply_add(float factor, float addend) {
-  Vec16 chains[kChains], a = Vec16{} + factor, b = Vec16{} + addend;
-  for (int i = 0; i < kChains; ++i) chains[i] = b * static_cast<float>(i);
+  Vec16 chains[count], a = Vec16{} + factor, b = Vec16{} + addend;
+  for (int i = 0; i < count; ++i) chains[i] = b * static_cast<float>(i);
   for (std::int64_t step = 0; step < kSteps; ++step) {
 #pragma GCC unroll 16
-    for (int i = 0; i < kChains; ++i) chains[i] = chains[i] * a + b;
+    for (int i = 0; i < count; ++i) chains[i] = chains[i] * a + b;
   }
-  for (int i = 1; i < kChains; ++i) chains[0] += chains[i];
+  for (int i = 1; i < count; ++i) chains[0] += chains[i];
   float sum = 0;
   for (int lane = 0; lane < kLanes; ++lane) sum += chains[0][lane];
   return sum;

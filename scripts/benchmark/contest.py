@@ -25,8 +25,9 @@ def cpu_seconds(pid):
 
 
 class Contest:
-    """entries: objects with name, is_peer, note, peak_mb, measure() that gives images a second (or whatever is compared:
-    more is better), close(), and pid: of the process that must sleep while another entry is timed, None without one."""
+    """entries: objects with name, is_peer, note, peak_mb, measure() that gives images a second (or whatever is
+    compared: more is better), close(), and pid: of the process that must sleep while another entry is timed, or
+    None."""
 
     def __init__(self, entries, say):
         self.entries, self.say, self.left_out = list(entries), say, []

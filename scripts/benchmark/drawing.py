@@ -37,13 +37,15 @@ class Panel:
                  text(self.left + WIDTH / 2, TOP + HEIGHT + 38, x_title)]
         for y in self.ys:
             left, height = self.at(self.xs[0], y)
-            parts += [line([(left, height), (left + WIDTH, height)], "#ddd", 1), text(left - 6, height + 4, f"{y:g}", "end")]
+            parts += [line([(left, height), (left + WIDTH, height)], "#ddd", 1),
+                      text(left - 6, height + 4, f"{y:g}", "end")]
         for x in self.xs:
             place, foot = self.at(x, self.ys[0])
             parts += [line([(place, TOP), (place, foot)], "#eee", 1), text(place, foot + 18, x)]
         for key, _, colour in SERIES:
             for threads in sorted({row["threads"] for row in self.rows}):
-                points = [self.at(row[self.key], row[key]) for row in self.rows if row["threads"] == threads and key in row]
+                shown = [row for row in self.rows if row["threads"] == threads and key in row]
+                points = [self.at(row[self.key], row[key]) for row in shown]
                 parts.append(line(points, colour, 2, "5,4" if threads == 1 else ""))
                 parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{colour}"/>' for x, y in points]
         return parts
@@ -54,9 +56,11 @@ def draw_costs(rows):
     values = [row[key] for row in rows for key, _, _ in SERIES if key in row]
     by_batch = [row for row in rows if row["over"] == "batch"]
     by_size = [row for row in rows if row["over"] == "size"]
-    parts = Panel(LEFT, by_batch, "batch", values).draw(f"{by_batch[0]['size']}x{by_batch[0]['size']}", "pictures a batch")
-    parts += Panel(LEFT + WIDTH + GAP, by_size, "size", values).draw(f"batch {by_size[0]['batch']}", "side in pixels")
-    parts.append(text(14, TOP + HEIGHT / 2, "ms a batch").replace("<text ", f'<text transform="rotate(-90 14 {TOP + HEIGHT / 2})" '))
+    side, middle = by_batch[0]["size"], TOP + HEIGHT / 2
+    parts = Panel(LEFT, by_batch, "batch", values).draw(f"pictures of {side}x{side}", "pictures a batch")
+    count = by_size[0]["batch"]
+    parts += Panel(LEFT + WIDTH + GAP, by_size, "size", values).draw(f"batch of {count}", "side in pixels")
+    parts.append(f'<g transform="rotate(-90 14 {middle:g})">{text(14, middle, "ms a batch")}</g>')
     foot = TOP + HEIGHT + LEGEND
     for i, (_, name, colour) in enumerate(SERIES):
         x = LEFT + 190 * i
@@ -64,5 +68,6 @@ def draw_costs(rows):
     most = max(row["threads"] for row in rows)
     parts.append(text(LEFT + 570, foot, f"solid: {most} threads; dashed: 1", "start"))
     width, height = LEFT + 2 * WIDTH + GAP + 20, foot + 16
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-            'font-family="sans-serif">\n<rect width="100%" height="100%" fill="white"/>\n' + "\n".join(parts) + "\n</svg>\n")
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
+            f'height="{height}" font-family="sans-serif">\n<rect width="100%" height="100%" fill="white"/>\n' +
+            "\n".join(parts) + "\n</svg>\n")

@@ -18,6 +18,8 @@ def rates(section):
         peak = "" if row["peak_mb"] is None else f"{row['peak_mb']:.0f}"
         lines.append(f"  {row['name']:<38} {median:>9.{digits}f} {best:>8.{digits}f} {100 * row['spread']:>6.1f}% "
                      f"{ratio_text(row['of_best_peer']):>13} {peak:>8}")
+    if not any(row["peer"] for row in section["rows"]) and section["ratio"]:
+        lines.append(f"  ratio {section['ratio']:.2f}")
     lines += [f"  {row['name']}: {row['note']}" for row in section["rows"] if row["note"]]
     return "\n".join(lines)
 

@@ -12,7 +12,8 @@ from benchmark.karyon import Karyon, run
 from benchmark.peers import Peer, task_of
 
 KARYON = "Karyon"
-TORCH = (("PyTorch eager, channels_last", "torch", "eager"), ("PyTorch torch.compile, channels_last", "torch", "compile"))
+TORCH = (("PyTorch eager, channels_last", "torch", "eager"),
+         ("PyTorch torch.compile, channels_last", "torch", "compile"))
 KERAS = (("Keras on TensorFlow", "keras", ""),)
 RUNTIMES = (("ONNX Runtime", "onnxruntime", ""), ("OpenVINO f32", "openvino", ""))
 
@@ -41,8 +42,8 @@ class Bench:
         self.rounds, self.log_folder, self.say, self.progress = rounds, log_folder, say, progress
         self.versions, self.left_out, self.torch_onnx = {}, [], None
 
-    def own(self, name, program, batch, steps, flags):
-        return Karyon(name, [self.build / program, "--device", "cpu", "--quiet", "--threads", self.threads,
+    def own(self, name, program, batch, steps, flags, threads=None):
+        return Karyon(name, [self.build / program, "--device", "cpu", "--quiet", "--threads", threads or self.threads,
                              "--batch-size", batch, "--bench", steps, *flags])
 
     def peer(self, name, system):
@@ -159,9 +160,9 @@ def cost(bench):
         case = f"{batch} of {size}x{size}, {threads} threads"
         bench.progress(f"cost: {case}")
         steps = max(2, min(50, COST_PIXELS // (batch * size * size)))
-        flags = ["--image-size", size, "--threads", threads]
-        entries = {"inference": bench.own("inference", "infer_unet", batch, steps, flags),
-                   "training": bench.own("training", "train_unet", batch, min(steps, 12), flags)}
+        flags = ["--image-size", size]
+        entries = {"inference": bench.own("inference", "infer_unet", batch, steps, flags, threads),
+                   "training": bench.own("training", "train_unet", batch, min(steps, 12), flags, threads)}
         row = {"over": over, "threads": threads, "batch": batch, "size": size}
         try:
             if runtime is not None:
@@ -174,7 +175,9 @@ def cost(bench):
                 try:
                     row[key] = min(row.get(key, float("inf")), 1e3 * batch / entry.measure())
                 except Failed as reason:
-                    bench.miss(f"{key}, {case}", reason)
+                    if not entry.is_peer:
+                        raise Wrong(f"{key}, {case}: {reason}") from reason
+                    bench.miss(f"{name}, {case}", reason)
                     del entries[key]
         rows.append(row)
     if runtime is not None:
@@ -203,15 +206,16 @@ def start_up(bench):
     """Ours from the program's start to the masks of one picture written; a peer from its interpreter's start to the
     logits of one picture of that size."""
     folder = bench.models.exports.parent / "start"
-    made = run([bench.build / "train_unet", "--write-synthetic", 1, "--image-size", START_SIZE, "--quiet", "--out", folder])
+    made = run([bench.build / "train_unet", "--write-synthetic", 1, "--image-size", START_SIZE, "--quiet", "--out",
+                folder])
     if made.status != 0:
         raise Wrong(f"train_unet --write-synthetic: {made.reason()}")
     picture = next(folder.glob("*/images/*.png"))
 
     def own():
         out = folder / "found"
-        done = run([bench.build / "infer_unet", picture, "--device", "cpu", "--threads", bench.threads, "--quiet", "--out",
-                    out])
+        done = run([bench.build / "infer_unet", picture, "--device", "cpu", "--threads", bench.threads, "--quiet",
+                    "--out", out])
         if done.status != 0 or not any((out / "masks").iterdir()):
             raise Failed(done.reason())
         shutil.rmtree(out)

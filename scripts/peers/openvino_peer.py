@@ -12,7 +12,8 @@ def load(path, task):
     core, x = openvino.Core(), images(task)
     model = core.read_model(path)
     model.reshape(list(x.shape))
-    config = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": task["threads"], "PERFORMANCE_HINT": "LATENCY"}
+    config = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY",
+              "INFERENCE_NUM_THREADS": task["threads"]}
     request = core.compile_model(model, "CPU", config).create_infer_request()
     return lambda: request.infer({0: x}, share_inputs=True, share_outputs=True)
 

@@ -62,7 +62,8 @@ def draw_costs(rows):
     parts += Panel(LEFT + WIDTH + GAP, by_size, "size", values).draw(f"batch of {count}", "side in pixels")
     parts.append(f'<g transform="rotate(-90 14 {middle:g})">{text(14, middle, "ms a batch")}</g>')
     foot = TOP + HEIGHT + LEGEND
-    for i, (_, name, colour) in enumerate(SERIES):
+    drawn = [series for series in SERIES if any(series[0] in row for row in rows)]
+    for i, (_, name, colour) in enumerate(drawn):
         x = LEFT + 190 * i
         parts += [line([(x, foot - 4), (x + 24, foot - 4)], colour, 2), text(x + 30, foot, name, "start")]
     most = max(row["threads"] for row in rows)

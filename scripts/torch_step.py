@@ -2,7 +2,8 @@
 """PyTorch's time for a step of the same network on random data, in every way that PyTorch offers.
 
 The network is Karyon's: MobileNetV2 with batch norm folded, frozen, and the five-level decoder. Training is forward,
-cross-entropy, backward and Adam on a batch that is ready on the device; inference is the forward pass. Each variant is
+cross-entropy, backward and Adam on a batch that is ready on the device; fine-tuning is the same with the encoder
+trained too, its batch norm in training mode; inference is the forward pass. Each variant is
 set up once; then in every round each is timed in turn, after the commands given by --beside, whose line
 "images/s median M best B" is read. So what is compared ran alternately, on one machine, within one process's life.
 One line a variant: its name, the median over the rounds in ms and images/s, and the spread of the rounds.
@@ -31,18 +32,20 @@ FILTERS = (512, 256, 128, 64)
 CLASSES = 2
 
 
-def convolution(inputs, outputs, kernel, stride=1, groups=1, bias=True):
-    return nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=bias)
+def convolution(inputs, outputs, kernel, stride=1, groups=1, bias=True, norm=False):
+    """With batch norm behind it, or with the bias that a folded one leaves."""
+    conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=bias and not norm)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.01)) if norm else conv
 
 
 class Bottleneck(nn.Module):
-    def __init__(self, inputs, outputs, expansion, stride, last):
+    def __init__(self, inputs, outputs, expansion, stride, norm, last):
         super().__init__()
         hidden = inputs * expansion
         self.hidden = hidden
-        self.expand = convolution(inputs, hidden, 1) if expansion > 1 else None
-        self.depthwise = convolution(hidden, hidden, 3, stride, groups=hidden)
-        self.project = convolution(hidden, outputs, 1, bias=not last)
+        self.expand = convolution(inputs, hidden, 1, norm=norm) if expansion > 1 else None
+        self.depthwise = convolution(hidden, hidden, 3, stride, groups=hidden, norm=norm)
+        self.project = convolution(hidden, outputs, 1, bias=not last, norm=norm and not last)
         self.residual = stride == 1 and inputs == outputs
 
     def forward(self, x):
@@ -54,15 +57,15 @@ class Bottleneck(nn.Module):
 class Encoder(nn.Module):
     """Gives the skips from 1/2 to 1/16 of the size, and the last projection."""
 
-    def __init__(self):
+    def __init__(self, norm):
         super().__init__()
-        self.stem = convolution(3, 32, 3, 2)
+        self.stem = convolution(3, 32, 3, 2, norm=norm)
         self.blocks = nn.ModuleList()
         channels = 32
         for expansion, outputs, repeats, first_stride in BOTTLENECKS:
             for repeat in range(repeats):
                 stride = first_stride if repeat == 0 else 1
-                self.blocks.append(Bottleneck(channels, outputs, expansion, stride, last=outputs == 320))
+                self.blocks.append(Bottleneck(channels, outputs, expansion, stride, norm, last=outputs == 320))
                 channels = outputs
         self.skip_channels = [self.blocks[i].hidden for i in SKIP_BLOCKS]
         self.channels = channels
@@ -78,12 +81,13 @@ class Encoder(nn.Module):
 
 
 class UNet(nn.Module):
-    """folded: the decoder's batch norm too is part of its convolutions, as it can be for inference."""
+    """folded: the decoder's batch norm too is part of its convolutions, as it can be for inference. trained: the
+    encoder is, and has its batch norm."""
 
-    def __init__(self, folded):
+    def __init__(self, folded, trained=False):
         super().__init__()
-        self.encoder = Encoder()
-        self.encoder.requires_grad_(False)
+        self.encoder = Encoder(norm=trained)
+        self.encoder.requires_grad_(trained)
         self.transposed, self.norms = nn.ModuleList(), nn.ModuleList()
         channels = self.encoder.channels
         for filters, skip in zip(FILTERS, reversed(self.encoder.skip_channels)):
@@ -116,12 +120,13 @@ class Variant:
         self.use_precision()
         device = torch.device(options.device)
         memory = torch.channels_last if channels_last else torch.contiguous_format
-        net = UNet(folded=task == "inference").to(device, memory_format=memory)
+        net = UNet(folded=task == "inference", trained=task == "finetuning").to(device, memory_format=memory)
         generator = torch.Generator().manual_seed(1)
         size = (options.batch, 3, options.size, options.size)
         x = (torch.rand(size, generator=generator) * 2 - 1).to(device).contiguous(memory_format=memory)
         if precision == "bf16":  # what is not trained need not be cast in every step
-            (net.encoder if task == "training" else net).bfloat16()
+            if task != "finetuning":
+                (net.encoder if task == "training" else net).bfloat16()
             x = x.bfloat16()
         y = torch.randint(CLASSES, (options.batch, *size[2:]), generator=generator).to(device)
 
@@ -140,12 +145,12 @@ class Variant:
             with torch.no_grad():
                 return net(x)
 
-        work = loss if task == "training" else logits
+        work = logits if task == "inference" else loss
         if way.startswith("compile"):
             work = torch.compile(work)
         elif way in OWN_GRAPHS:
             work = torch.compile(work, mode=way)
-        if task == "training":
+        if task != "inference":
             cuda = device.type == "cuda"
             trained = [p for p in net.parameters() if p.requires_grad]
             adam = torch.optim.Adam(trained, 1e-3, eps=1e-7, fused=True, capturable=cuda)
@@ -265,8 +270,8 @@ def set_up(options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cuda", choices=("cuda", "cpu"))
-    parser.add_argument("--task", default="training", choices=("training", "inference"))
-    parser.add_argument("--batch", type=int, default=0, help="by default 32 to train, 256 to infer")
+    parser.add_argument("--task", default="training", choices=("training", "finetuning", "inference"))
+    parser.add_argument("--batch", type=int, default=0, help="by default 256 to infer, else 32")
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--precisions", nargs="+", default=PRECISIONS, choices=PRECISIONS)
     parser.add_argument("--ways", nargs="+", default=WAYS, choices=WAYS)
@@ -277,7 +282,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=300, help="to set variants up; the others are left out")
     parser.add_argument("--beside", action="append", default=[], metavar="NAME=COMMAND", help="timed in every round")
     options = parser.parse_args()
-    options.batch = options.batch or (32 if options.task == "training" else 256)
+    options.batch = options.batch or (256 if options.task == "inference" else 32)
     if options.device == "cuda" and not torch.cuda.is_available():
         print("torch_step: no GPU here", file=sys.stderr)
         return 69

@@ -4,22 +4,14 @@
 
 #include "apps/export/bioimageio.h"
 #include "apps/export/onnx_model.h"
-#include "apps/export/planar_network.h"
 #include "engine/files.h"
+#include "tests/export_case.h"
 #include "tests/export_models.h"
 #include "tests/python_check.h"
 #include "tests/temp_dir.h"
 
 namespace karyon {
 namespace {
-
-NpyArray noise(std::int64_t images, std::int64_t height, std::int64_t width) {
-  NpyArray image{{images, 3, height, width}, {}};
-  RandomStream random(5, Purpose::bench);
-  image.values.resize(static_cast<std::size_t>(images * 3 * height * width));
-  for (float& value : image.values) value = static_cast<float>(random.below(256));
-  return image;
-}
 
 /// The model and what it answers to images of several sizes and numbers.
 void write_case(const std::filesystem::path& folder, const ModelForm& form) {
@@ -28,12 +20,7 @@ void write_case(const std::filesystem::path& folder, const ModelForm& form) {
   const std::unique_ptr<UNet> unet = load_unet(context, model, "model");
   std::filesystem::create_directory(folder);
   write_file(folder / "model.onnx", onnx_of(*unet, model));
-  int number = 0;
-  for (const NpyArray& image : {noise(1, 128, 128), noise(3, 64, 96), noise(1, 32, 32)}) {
-    const std::string name = std::to_string(number++) + ".npy";
-    write_file(folder / ("image_" + name), encode_npy(image));
-    write_file(folder / ("logits_" + name), encode_npy(planar_logits(context, *unet, model.normalisation, image)));
-  }
+  write_export_case(context, *unet, model, folder);
 }
 
 TEST(ExportPython, OnnxRuntimeAndOpenVinoGiveOurLogits) {

@@ -26,6 +26,7 @@
 #include "kernels/head_xent.h"
 #include "kernels/softmax_xent.h"
 #include "model/unet.h"
+#include "tests/bench_dnnl.h"
 #include "tests/bench_table.h"
 #include "tests/device_flag.h"
 #if KARYON_WITH_CUDA
@@ -72,18 +73,23 @@ void depthwise_rows(Bench& bench, const ConvLayer& l) {
                    y.template view<T>());
     };
   });
+  dnnl_depthwise_row(bench, "depthwise " + l.text() + " forward", work, Pass::forward, l.x(), l.y(), l.act, g);
   bench.row<T>("depthwise " + l.text() + " backward data", work, [&] {
     return [=, &stream, dy = random.make<T>(l.y()), k = random.make(kernel), dx = random.make<T>(l.x())] {
       ON_DEVICE_AS((T), depthwise_conv_backward_data, stream, dy.template view<T>(), k.data(), g,
                    dx.template view<T>());
     };
   });
+  dnnl_depthwise_row(bench, "depthwise " + l.text() + " backward data", work, Pass::backward_data, l.x(), l.y(), l.act,
+                     g);
   bench.row<T>("depthwise " + l.text() + " backward weight", work, [&] {
     return [=, &stream, x = random.make<T>(l.x()), dy = random.make<T>(l.y()), dk = random.make(kernel)] {
       ON_DEVICE_AS((T), depthwise_conv_backward_weight, stream, x.template view<T>(), dy.template view<T>(), g,
                    dk.data(), nullptr);
     };
   });
+  dnnl_depthwise_row(bench, "depthwise " + l.text() + " backward weight", work, Pass::backward_weight, l.x(), l.y(),
+                     l.act, g);
 }
 
 template <class T>
@@ -154,7 +160,7 @@ void conv_transpose_rows(Bench& bench, const Upsampling& u) {
   const ConvGeometry g = upsampling_geometry();
   const int channels = u.up + u.skip;
   const Shape up{kBatch, u.h, u.h, u.up}, skip{kBatch, u.h, u.h, u.skip};
-  const Shape y{kBatch, 2 * u.h, 2 * u.h, u.out}, kernel{3, 3, u.out, channels};
+  const Shape all{kBatch, u.h, u.h, channels}, y{kBatch, 2 * u.h, 2 * u.h, u.out}, kernel{3, 3, u.out, channels};
   const double taps = 3.0 * u.h - 1;  // a side; the last row's third tap is cropped
   const double products = kBatch * taps * taps * u.out;
   const double result = count(y) * sizeof(Y), weights = count(kernel) * sizeof(float);
@@ -180,6 +186,7 @@ void conv_transpose_rows(Bench& bench, const Upsampling& u) {
                    StampedKernel{k.data(), 0}, b.data(), Activation::none, g, r.template view<Y>());
     };
   });
+  dnnl_conv_transpose_row(bench, name + " forward", whole, Pass::forward, all, channels, y);
   if (u.skip > 0) {  // the encoder's last tap needs none
     const Work half{count(up) * sizeof(T) + result + weights * u.up / channels, products * u.up};
     bench.row<T>(name + " backward data", half, [&] {
@@ -188,6 +195,7 @@ void conv_transpose_rows(Bench& bench, const Upsampling& u) {
                      dx.template view<T>());
       };
     });
+    dnnl_conv_transpose_row(bench, name + " backward data", half, Pass::backward_data, up, channels, y);
   }
   bench.row<T>(name + " backward weight", whole, [&] {
     return [=, &stream, x = inputs(), dy = random.make<Y>(y), dk = random.make(kernel)] {
@@ -196,6 +204,7 @@ void conv_transpose_rows(Bench& bench, const Upsampling& u) {
                    dy.template view<Y>(), g, dk.data(), nullptr);
     };
   });
+  dnnl_conv_transpose_row(bench, name + " backward weight", whole, Pass::backward_weight, all, channels, y);
 }
 
 // ---- the rest -------------------------------------------------------------------------------------------------------
@@ -278,6 +287,9 @@ void batch_norm_rows(Bench& bench, int h, int c, Activation act) {
                    moving_variance.data());
     };
   });
+  if (act == Activation::relu) {  // oneDNN has no relu6 in its batch norm
+    dnnl_batch_norm_row(bench, name + " forward", {2 * count(x) * sizeof(T)}, Pass::forward, x, kEpsilon);
+  }
   bench.row<T>(name + " backward", {3 * count(x) * sizeof(T)}, [&] {
     return [=, &stream, dy = random.make<T>(x), in = random.make<T>(x), gamma = random.make(channels),
             beta = random.make(channels), mean = random.make(channels), inv_std = random.positive(channels),
@@ -286,6 +298,9 @@ void batch_norm_rows(Bench& bench, int h, int c, Activation act) {
                    beta.data(), mean.data(), inv_std.data(), act, dx.template view<T>(), dgamma.data(), dbeta.data());
     };
   });
+  if (act == Activation::relu) {
+    dnnl_batch_norm_row(bench, name + " backward", {3 * count(x) * sizeof(T)}, Pass::backward_data, x, kEpsilon);
+  }
 }
 
 template <class T>

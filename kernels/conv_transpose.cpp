@@ -13,6 +13,7 @@
 #include "kernels/conv_dnnl.h"
 #include "kernels/conv_transpose_narrow.h"
 #include "kernels/conv_transpose_winograd.h"
+#include "kernels/panel_product.h"
 #include "kernels/parallel.h"
 #include "kernels/simd.h"
 
@@ -191,6 +192,7 @@ bool is_narrow(std::int64_t width) { return width <= kNarrowColumns; }
 /// Pixels whose products make one partial sum of a narrow weight gradient: fixed, so that no thread count changes a
 /// bit.
 constexpr std::int64_t kNarrowChunk = 2048;
+constexpr int kNarrowPixels = 8;  // of a product: memory serves the next eight short rows meanwhile
 
 /// The forward pass with few output channels: an output row takes the input rows that reach it, whose columns are
 /// computed once and kept while a task walks down its rows.
@@ -202,17 +204,15 @@ void narrow_forward(Stream& stream, std::span<const ConstFloatView> inputs, int 
   const int kept = (g.kernel_h - 1) / g.stride_h + 1;  // input rows that reach one output row
   const std::int64_t row_size = std::int64_t{x.w} * kNarrowColumns;
   const std::int64_t line = std::int64_t{y.w} * y.c, scratch = kept * row_size + line;
-  auto* workspace = stream.workspace<float>(narrow_packed_size(kernel_channels) + scratch * stream.threads());
-  int channel = 0;
-  for (const ConstFloatView& in : inputs) {
-    pack_narrow(kernel, kernel_channels, channel, in.c, width, workspace + narrow_packed_size(channel));
-    channel += in.c;
-  }
+  const std::int64_t packed_size = std::int64_t{kernel_channels} * kNarrowColumns;
+  auto* packed = stream.workspace<float>(packed_size + scratch * stream.threads());
+  pack_narrow(kernel, kernel_channels, width, packed);
   parallel_ranges(stream, stream.threads(), [&](std::int64_t worker, std::int64_t worker_end) {
     for (; worker < worker_end; ++worker) {
-      float* columns = workspace + narrow_packed_size(kernel_channels) + worker * scratch;
+      float* columns = packed + packed_size + worker * scratch;
       float* sums = columns + kept * row_size;
       const std::int64_t all = std::int64_t{y.n} * y.h;
+      std::vector<ProductTerm> terms;
       std::vector<std::int64_t> held(static_cast<std::size_t>(kept), -1);  // input row of the batch in each slot
       for (std::int64_t t = all * worker / stream.threads(); t < all * (worker + 1) / stream.threads(); ++t) {
         const std::int64_t n = t / y.h;
@@ -224,10 +224,16 @@ void narrow_forward(Stream& stream, std::span<const ConstFloatView> inputs, int 
           const auto slot = static_cast<std::size_t>(row % kept);
           float* row_columns = columns + static_cast<std::int64_t>(slot) * row_size;
           if (held[slot] != row) {
-            const float* packed = workspace;
-            for (const ConstFloatView& in : inputs) {
-              narrow_columns(in.pixel(row * x.w), in.pitch, x.w, in.c, packed, packed != workspace, row_columns);
-              packed += narrow_packed_size(in.c);
+            for (int j = 0; j < x.w; j += kNarrowPixels) {
+              terms.clear();
+              const float* b = packed;
+              for (const ConstFloatView& in : inputs) {
+                terms.push_back(
+                    {in.pixel(row * x.w + j), in.pitch, b, std::ptrdiff_t{kernel_channels} * kPanel, in.c, true});
+                b += std::ptrdiff_t{in.c} * kPanel;
+              }
+              panel_product(terms, std::min(kNarrowPixels, x.w - j), panels_of(width),
+                            row_columns + std::int64_t{j} * kNarrowColumns, kNarrowColumns);
             }
             held[slot] = row;
           }

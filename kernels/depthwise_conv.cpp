@@ -1,6 +1,6 @@
 // Depthwise convolution on the CPU.
 // Invariant: work is cut into output rows (forward, data gradient) or fixed groups of rows (weight gradient, merged in
-// order), and inside into blocks of sixteen channels whose kernel stays in registers. A row outside the image is a row
+// order), and inside into vectors of channels whose kernel stays in registers. A row outside the image is a row
 // of zeros, so only the columns at the sides check their taps.
 #include "kernels/depthwise_conv.h"
 
@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "kernels/check.h"
+#include "kernels/instruction_set.h"
 #include "kernels/parallel.h"
-#include "kernels/simd.h"
 
 namespace karyon {
 
@@ -28,15 +28,15 @@ struct Row {
   int in_w, out_w, channels;
 };
 
-template <Activation act>
-KARYON_INLINE void store16(float* out, Vec16 value) {
-  const Vec16 zero = {};
+template <Activation act, class Vec>
+KARYON_INLINE void store(float* out, Vec value) {
+  const Vec zero = {};
   if constexpr (act != Activation::none) value = value > zero ? value : zero;
   if constexpr (act == Activation::relu6) {
-    const Vec16 six = zero + 6.0F;
+    const Vec six = zero + 6.0F;
     value = value < six ? value : six;
   }
-  KARYON_STORE16(out, value);
+  vector_at<Vec>(out) = value;
 }
 
 /// One output pixel, any kernel, checking each tap's column.
@@ -56,30 +56,29 @@ KARYON_INLINE void pixel_checked(const Row& a, const ConvGeometry& g, int q) {
   for (int c = 0; c < a.channels; ++c) out[c] = activate<act>(out[c]);
 }
 
-/// Columns [begin, end), whose taps all lie inside, of a 3x3 kernel; channels in blocks of sixteen, the rest one by
-/// one.
-template <Activation act>
+/// Columns [begin, end), whose taps all lie inside, of a 3x3 kernel; channels in vectors, the rest one by one.
+template <Activation act, class Vec>
 KARYON_INLINE void interior_3x3(const Row& a, int stride, int pad_left, int begin, int end) {
   int c = 0;
-  for (; c + kLanes <= a.channels; c += kLanes) {
-    Vec16 k[9];
-    for (int t = 0; t < 9; ++t) k[t] = KARYON_LOAD16(a.kernel + static_cast<std::ptrdiff_t>(t) * a.channels + c);
-    Vec16 bias = {};
-    if (a.bias != nullptr) bias = KARYON_LOAD16(a.bias + c);
+  for (; c + kLanesOf<Vec> <= a.channels; c += kLanesOf<Vec>) {
+    Vec k[9];
+    for (int t = 0; t < 9; ++t) k[t] = vector_at<Vec>(a.kernel + static_cast<std::ptrdiff_t>(t) * a.channels + c);
+    Vec bias = {};
+    if (a.bias != nullptr) bias = vector_at<Vec>(a.bias + c);
     const std::ptrdiff_t p = a.in_pitch;
     for (int q = begin; q < end; ++q) {
       const std::ptrdiff_t at = (q * stride - pad_left) * p + c;
       const float *x0 = a.rows[0] + at, *x1 = a.rows[1] + at, *x2 = a.rows[2] + at;
-      Vec16 s0 = bias + KARYON_LOAD16(x0) * k[0];
-      Vec16 s1 = KARYON_LOAD16(x0 + p) * k[1];
-      Vec16 s2 = KARYON_LOAD16(x0 + 2 * p) * k[2];
-      s0 += KARYON_LOAD16(x1) * k[3];
-      s1 += KARYON_LOAD16(x1 + p) * k[4];
-      s2 += KARYON_LOAD16(x1 + 2 * p) * k[5];
-      s0 += KARYON_LOAD16(x2) * k[6];
-      s1 += KARYON_LOAD16(x2 + p) * k[7];
-      s2 += KARYON_LOAD16(x2 + 2 * p) * k[8];
-      store16<act>(a.out + q * a.out_pitch + c, s0 + s1 + s2);
+      Vec s0 = bias + vector_at<Vec>(x0) * k[0];
+      Vec s1 = vector_at<Vec>(x0 + p) * k[1];
+      Vec s2 = vector_at<Vec>(x0 + 2 * p) * k[2];
+      s0 += vector_at<Vec>(x1) * k[3];
+      s1 += vector_at<Vec>(x1 + p) * k[4];
+      s2 += vector_at<Vec>(x1 + 2 * p) * k[5];
+      s0 += vector_at<Vec>(x2) * k[6];
+      s1 += vector_at<Vec>(x2 + p) * k[7];
+      s2 += vector_at<Vec>(x2 + 2 * p) * k[8];
+      store<act, Vec>(a.out + q * a.out_pitch + c, s0 + s1 + s2);
     }
   }
   for (; c < a.channels; ++c) {
@@ -96,22 +95,24 @@ KARYON_INLINE void interior_3x3(const Row& a, int stride, int pad_left, int begi
   }
 }
 
-template <Activation act>
+template <Activation act, class Vec>
 KARYON_INLINE void forward_row_as(const Row& a, const ConvGeometry& g) {
   int begin = a.out_w, end = a.out_w;  // columns inside
   if (g.kernel_h == 3 && g.kernel_w == 3) {
     begin = std::min(a.out_w, std::max(0, (g.pad.left + g.stride_w - 1) / g.stride_w));
     end = a.in_w - 3 + g.pad.left < 0 ? 0 : (a.in_w - 3 + g.pad.left) / g.stride_w + 1;
     end = std::max(begin, std::min(end, a.out_w));
-    interior_3x3<act>(a, g.stride_w, g.pad.left, begin, end);
+    interior_3x3<act, Vec>(a, g.stride_w, g.pad.left, begin, end);
   }
   for (int q = 0; q < begin; ++q) pixel_checked<act>(a, g, q);
   for (int q = end; q < a.out_w; ++q) pixel_checked<act>(a, g, q);
 }
 
-KARYON_CLONES void forward_row(const Row& a, const ConvGeometry& g, Activation act) {
-  ACTIVATION_SWITCH(act, forward_row_as<kAct>(a, g));
+template <class Vec>
+KARYON_INLINE void forward_row_with(const Row& a, const ConvGeometry& g, Activation act) {
+  ACTIVATION_SWITCH(act, forward_row_as<kAct, Vec>(a, g));
 }
+KARYON_VERSIONS(forward_row, (const Row& a, const ConvGeometry& g, Activation act), (a, g, act))
 
 /// A tap of the data gradient: dx[j] += dy[q] k[tap].
 struct Tap {
@@ -128,9 +129,10 @@ KARYON_CLONES void gradient_pixel(const Tap* taps, int count, int channels, floa
 }
 
 /// dkernel[r][s][c] += sum over the row's pixels of x * dy; rows as in forward_row, dy the row of output gradients.
-KARYON_CLONES void weight_row(const float* const* rows, const float* dy, std::ptrdiff_t in_pitch,
-                              std::ptrdiff_t dy_pitch, int in_w, int out_w, int channels, const ConvGeometry& g,
-                              float* dkernel) {
+template <class Vec>
+KARYON_INLINE void weight_row_with(const float* const* rows, const float* dy, std::ptrdiff_t in_pitch,
+                                   std::ptrdiff_t dy_pitch, int in_w, int out_w, int channels, const ConvGeometry& g,
+                                   float* dkernel) {
   for (int s = 0; s < g.kernel_w; ++s) {
     // Columns q whose tap s lies inside.
     int begin = (g.pad.left - s + g.stride_w - 1) / g.stride_w;
@@ -140,13 +142,13 @@ KARYON_CLONES void weight_row(const float* const* rows, const float* dy, std::pt
     for (int r = 0; r < g.kernel_h; ++r) {
       float* sum = dkernel + static_cast<std::ptrdiff_t>(r * g.kernel_w + s) * channels;
       int c = 0;
-      for (; c + kLanes <= channels; c += kLanes) {
-        Vec16 total = KARYON_LOAD16(sum + c);
+      for (; c + kLanesOf<Vec> <= channels; c += kLanesOf<Vec>) {
+        Vec total = vector_at<Vec>(sum + c);
         for (int q = begin; q < end; ++q) {
-          total += KARYON_LOAD16(dy + q * dy_pitch + c) *
-                   KARYON_LOAD16(rows[r] + (q * g.stride_w - g.pad.left + s) * in_pitch + c);
+          total += vector_at<Vec>(dy + q * dy_pitch + c) *
+                   vector_at<Vec>(rows[r] + (q * g.stride_w - g.pad.left + s) * in_pitch + c);
         }
-        KARYON_STORE16(sum + c, total);
+        vector_at<Vec>(sum + c) = total;
       }
       for (; c < channels; ++c) {
         for (int q = begin; q < end; ++q) {
@@ -156,6 +158,10 @@ KARYON_CLONES void weight_row(const float* const* rows, const float* dy, std::pt
     }
   }
 }
+KARYON_VERSIONS(weight_row,
+                (const float* const* rows, const float* dy, std::ptrdiff_t in_pitch, std::ptrdiff_t dy_pitch, int in_w,
+                 int out_w, int channels, const ConvGeometry& g, float* dkernel),
+                (rows, dy, in_pitch, dy_pitch, in_w, out_w, channels, g, dkernel))
 
 void check_shapes(const ConstFloatView& x, const ConstFloatView& y, const ConvGeometry& g) {
   KARYON_CHECK(x.n == y.n && x.c == y.c && y.h == g.out_h(x.h) && y.w == g.out_w(x.w),

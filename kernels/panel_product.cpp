@@ -4,23 +4,20 @@
 #include <utility>
 #include <vector>
 
-#include "kernels/simd.h"
+#include "kernels/instruction_set.h"
 
 namespace karyon {
 
 namespace {
 
-using Vec4 = float __attribute__((vector_size(16), aligned(4), may_alias));
-using Vec8 = float __attribute__((vector_size(32), aligned(4), may_alias));
+constexpr int kCacheLine = 16;  // floats
 
 /// A block of results held in registers: `rows` rows of `panels` panels, each of 16 / lanes vectors.
 template <class Vec, int rows, int panels>
 struct Block {
-  static constexpr int kVecLanes = static_cast<int>(sizeof(Vec) / sizeof(float));
+  static constexpr int kVecLanes = kLanesOf<Vec>;
   static constexpr int kVectors = panels * kPanel / kVecLanes;
 
-  static KARYON_INLINE const Vec& at(const float* p) { return *reinterpret_cast<const Vec*>(p); }
-  static KARYON_INLINE Vec& at(float* p) { return *reinterpret_cast<Vec*>(p); }
   /// Where vector v of a row lies, if panels are `stride` apart.
   static constexpr std::ptrdiff_t place(int v, std::ptrdiff_t stride) {
     return v * kVecLanes / kPanel * stride + v * kVecLanes % kPanel;
@@ -32,17 +29,23 @@ struct Block {
     for (const ProductTerm& t : terms) {
       const float* a = t.a + row * t.lda;
       const float* b = t.b + panel * t.panel_stride;
-      for (std::int64_t i = 0; i < t.k; ++i, b += kPanel) {
-        Vec line[kVectors];
-        for (int v = 0; v < kVectors; ++v) line[v] = at(b + place(v, t.panel_stride));
-        for (int r = 0; r < rows; ++r) {
-          const float factor = a[r * t.lda + i];
-          for (int v = 0; v < kVectors; ++v) sum[r][v] += factor * line[v];
+      for (std::int64_t begin = 0; begin < t.k; begin += kCacheLine) {
+        if (t.cold) {
+          for (int r = 0; r < rows; ++r) __builtin_prefetch(a + (rows + r) * t.lda + begin);
+        }
+        const std::int64_t end = std::min<std::int64_t>(begin + kCacheLine, t.k);
+        for (std::int64_t i = begin; i < end; ++i, b += kPanel) {
+          Vec line[kVectors];
+          for (int v = 0; v < kVectors; ++v) line[v] = vector_at<Vec>(b + place(v, t.panel_stride));
+          for (int r = 0; r < rows; ++r) {
+            const float factor = a[r * t.lda + i];
+            for (int v = 0; v < kVectors; ++v) sum[r][v] += factor * line[v];
+          }
         }
       }
     }
     for (int r = 0; r < rows; ++r) {
-      for (int v = 0; v < kVectors; ++v) at(c + r * ldc + place(v, kPanel)) = sum[r][v];
+      for (int v = 0; v < kVectors; ++v) vector_at<Vec>(c + r * ldc + place(v, kPanel)) = sum[r][v];
     }
   }
 
@@ -52,14 +55,14 @@ struct Block {
     Vec sum[rows][kVectors] = {};
     for (std::int64_t i = 0; i < count; ++i, a += kPanel, b += kPanel) {
       Vec line[kVectors];
-      for (int v = 0; v < kVectors; ++v) line[v] = at(b + place(v, spaced_panel(count)));
+      for (int v = 0; v < kVectors; ++v) line[v] = vector_at<Vec>(b + place(v, spaced_panel(count)));
       for (int r = 0; r < rows; ++r) {
         for (int v = 0; v < kVectors; ++v) sum[r][v] += a[r] * line[v];
       }
     }
     for (int r = 0; r < rows; ++r) {
       for (int v = 0; v < kVectors; ++v) {
-        Vec& out = at(c + r * ldc + place(v, kPanel));
+        Vec& out = vector_at<Vec>(c + r * ldc + place(v, kPanel));
         out = add ? out + sum[r][v] : sum[r][v];
       }
     }
@@ -128,20 +131,17 @@ KARYON_INLINE void outer_product_with(const float* a, std::int64_t a_panels, con
 
 PANEL_FUNCTIONS(baseline, , Vec4, 1, 2, 2)
 #if defined(__x86_64__)
-PANEL_FUNCTIONS(avx2, __attribute__((target("avx2,fma"))), Vec8, 1, 6, 4)
-PANEL_FUNCTIONS(avx512, __attribute__((target("avx512f,avx512dq,avx512vl,avx512bw,avx2,fma"))), Vec16, 2, 14, 8)
+PANEL_FUNCTIONS(avx2, KARYON_AVX2, Vec8, 1, 6, 4)
+PANEL_FUNCTIONS(avx512, KARYON_AVX512, Vec16, 2, 14, 8)
 #endif
 #undef PANEL_FUNCTIONS
 
 std::vector<PanelFunctions> supported() {
   std::vector<PanelFunctions> list;
 #if defined(__x86_64__)
-  const bool avx2 = __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
-  if (avx2 && __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&
-      __builtin_cpu_supports("avx512vl") != 0 && __builtin_cpu_supports("avx512bw") != 0) {
-    list.push_back({"AVX-512", product_avx512, outer_product_avx512});
-  }
-  if (avx2) list.push_back({"AVX2", product_avx2, outer_product_avx2});
+  const InstructionSet best = instruction_set();
+  if (best == InstructionSet::avx512) list.push_back({"AVX-512", product_avx512, outer_product_avx512});
+  if (best != InstructionSet::baseline) list.push_back({"AVX2", product_avx2, outer_product_avx2});
 #endif
   list.push_back({"baseline", product_baseline, outer_product_baseline});
   return list;

@@ -23,6 +23,8 @@ struct ProductTerm {
   const float* b = nullptr;
   std::ptrdiff_t panel_stride = 0;
   std::int64_t k = 0;
+  bool cold =
+      false;  // a lies in memory: its rows are asked for a block ahead, for they are more than the hardware foresees
 };
 
 /// A way to compute the two functions below, for processors that have its instructions.

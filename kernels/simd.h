@@ -1,21 +1,33 @@
-// What the CPU kernels' inner loops share: sixteen channels at a time in portable form, and activations that fold away.
-// A Vec16 becomes one AVX-512, two AVX2 or four SSE registers, whichever the cloned function (kernels/parallel.h) is
-// compiled for.
-// Invariant: a Vec16 is never a parameter or a result of a function that is not inlined (its ABI depends on the clone).
+// What the CPU kernels' inner loops share: vectors of floats in portable form, and activations that fold away.
+// Invariant: a vector is never a parameter or a result of a function that is not inlined (its ABI depends on what the
+// function is compiled for).
 #pragma once
+
+#include <cstdint>
 
 #include "kernels/view.h"
 
 #define KARYON_INLINE inline __attribute__((always_inline))
-#define KARYON_LOAD16(pointer) (*reinterpret_cast<const ::karyon::Vec16*>(pointer))
-#define KARYON_STORE16(pointer, value) (*reinterpret_cast<::karyon::Vec16*>(pointer) = (value))
 
 namespace karyon {
 
-constexpr int kLanes = 16;
-
 /// Aligned like a float, so any address may be read as one.
+using Vec4 = float __attribute__((vector_size(16), aligned(4), may_alias));
+using Vec8 = float __attribute__((vector_size(32), aligned(4), may_alias));
 using Vec16 = float __attribute__((vector_size(64), aligned(4), may_alias));
+
+template <class Vec>
+constexpr int kLanesOf = static_cast<int>(sizeof(Vec) / sizeof(float));
+
+/// The vector (or float) that begins there.
+template <class Vec>
+KARYON_INLINE const Vec& vector_at(const float* p) {
+  return *reinterpret_cast<const Vec*>(p);
+}
+template <class Vec>
+KARYON_INLINE Vec& vector_at(float* p) {
+  return *reinterpret_cast<Vec*>(p);
+}
 
 template <Activation act>
 KARYON_INLINE float activate(float value) {

@@ -2,8 +2,7 @@
 
 #include <algorithm>
 
-#include "kernels/parallel.h"
-#include "kernels/simd.h"
+#include "kernels/instruction_set.h"
 
 namespace karyon {
 
@@ -19,8 +18,8 @@ struct Sources {
 /// The sum of `count` pixels in registers' width, at element `at` of each.
 template <int count, class Value>
 KARYON_INLINE void sum_at(const float* const* pixel, const float* sign, std::ptrdiff_t at, float* out) {
-  const auto value = [&](int k) -> const Value& { return *reinterpret_cast<const Value*>(pixel[k] + at); };
-  auto& sum = *reinterpret_cast<Value*>(out);
+  const auto value = [&](int k) -> const Value& { return vector_at<Value>(pixel[k] + at); };
+  auto& sum = vector_at<Value>(out);
   if constexpr (count == 1) sum = sign[0] * value(0);
   if constexpr (count == 2) sum = sign[0] * value(0) + sign[1] * value(1);
   if constexpr (count == 4) {
@@ -28,7 +27,7 @@ KARYON_INLINE void sum_at(const float* const* pixel, const float* sign, std::ptr
   }
 }
 
-template <int count>
+template <class Vec, int count>
 KARYON_INLINE void sum_tiles_of(const Sources& s, std::ptrdiff_t step, int tiles, int channels, float* out,
                                 const TileLayout& layout) {
   // Copies that no store through `out` can change.
@@ -38,7 +37,9 @@ KARYON_INLINE void sum_tiles_of(const Sources& s, std::ptrdiff_t step, int tiles
   const int whole = channels / kPanel, rest = channels % kPanel;
   for (int t = 0; t < tiles; ++t, out += tile_pitch) {
     float* line = out;
-    for (int p = 0; p < whole; ++p, line += panel_pitch) sum_at<count, Vec16>(pixel, sign, p * kPanel, line);
+    for (int p = 0; p < whole; ++p, line += panel_pitch) {
+      for (int k = 0; k < kPanel; k += kLanesOf<Vec>) sum_at<count, Vec>(pixel, sign, p * kPanel + k, line + k);
+    }
     if (rest > 0) {
       for (int k = 0; k < rest; ++k) sum_at<count, float>(pixel, sign, whole * kPanel + k, line + k);
       std::fill(line + rest, line + kPanel, 0.0F);
@@ -48,12 +49,16 @@ KARYON_INLINE void sum_tiles_of(const Sources& s, std::ptrdiff_t step, int tiles
 }
 
 /// count 1, 2 or 4; step: floats from one tile's pixels to the next one's.
-KARYON_CLONES void sum_tiles(const Sources& s, std::ptrdiff_t step, int tiles, int channels, float* out,
-                             const TileLayout& layout) {
-  if (s.count == 1) return sum_tiles_of<1>(s, step, tiles, channels, out, layout);
-  if (s.count == 2) return sum_tiles_of<2>(s, step, tiles, channels, out, layout);
-  sum_tiles_of<4>(s, step, tiles, channels, out, layout);
+template <class Vec>
+KARYON_INLINE void sum_tiles_with(const Sources& s, std::ptrdiff_t step, int tiles, int channels, float* out,
+                                  const TileLayout& layout) {
+  if (s.count == 1) return sum_tiles_of<Vec, 1>(s, step, tiles, channels, out, layout);
+  if (s.count == 2) return sum_tiles_of<Vec, 2>(s, step, tiles, channels, out, layout);
+  sum_tiles_of<Vec, 4>(s, step, tiles, channels, out, layout);
 }
+KARYON_VERSIONS(sum_tiles,
+                (const Sources& s, std::ptrdiff_t step, int tiles, int channels, float* out, const TileLayout& layout),
+                (s, step, tiles, channels, out, layout))
 
 void clear_tiles(int tiles, std::int64_t panels, float* out, const TileLayout& layout) {
   for (int t = 0; t < tiles; ++t) {

@@ -233,8 +233,8 @@ void dnnl_conv_transpose_row(Bench& bench, const std::string& name, const Work& 
     return conv_beside<Deconvolution>(bench, pass, a, [&stream, pass, kernel_channels](const ConvArrays& m) {
       const ConstFloatView inputs[] = {m.x.view()};
       if (pass == Pass::forward) {
-        cpu::conv_transpose_forward(stream, inputs, m.kernel.data(), m.bias.data(), Activation::none, m.geometry,
-                                    m.y.view());
+        cpu::conv_transpose_forward(stream, inputs, {m.kernel.data(), m.kernel.stamp()}, m.bias.data(),
+                                    Activation::none, m.geometry, m.y.view());
       } else if (pass == Pass::backward_data) {
         cpu::conv_transpose_backward_data(stream, m.y.view(), m.kernel.data(), kernel_channels, 0, m.geometry,
                                           m.x.view());

@@ -183,7 +183,7 @@ void conv_transpose_rows(Bench& bench, const Upsampling& u) {
     return [=, &stream, x = inputs(), k = random.make(kernel), b = random.make({u.out}), r = random.make<Y>(y)] {
       const std::vector<View<const T>> list = views(x);
       ON_DEVICE_AS((T, Y), conv_transpose_forward, stream, std::span<const View<const T>>(list),
-                   StampedKernel{k.data(), 0}, b.data(), Activation::none, g, r.template view<Y>());
+                   StampedKernel{k.data(), k.stamp()}, b.data(), Activation::none, g, r.template view<Y>());
     };
   });
   dnnl_conv_transpose_row(bench, name + " forward", whole, Pass::forward, all, channels, y);

@@ -11,8 +11,8 @@
 #include "engine/random.h"
 #include "kernels/augment.h"
 #include "kernels/copy.h"
+#include "model/quantised_unet.h"
 #include "model/resident_set.h"
-#include "model/unet.h"
 
 namespace karyon {
 
@@ -51,12 +51,27 @@ std::string bench_inference(Context& context, const InferOptions& options) {
   upload(stream, index.as<void>(), order.data(), order.size() * sizeof(std::int32_t));
   const Tensor x =
       Tensor::empty(context, {options.predict.batch_size, h, w, 3}, storage_type(options.common.precision));
-  const auto step = [&] {
+  const auto normalise = [&] {
     with_type(x.type(), [&]<class T>() {
       ON_DEVICE_AS((T), augment_images, stream, resident.images(), index.as<std::int32_t>(), nullptr, Normalisation(),
                    x.view<T>());
     });
-    unet->infer(x);
+  };
+  std::unique_ptr<QuantisedUNet> quantised;
+  if (options.common.precision == "int8") {
+    RangeMeter meter;
+    normalise();
+    unet->infer(x, meter.observer());
+    quantised = std::make_unique<QuantisedUNet>(context, *unet, Normalisation(), meter.ranges());
+    images.push_back(0);  // one to read behind the last picture
+  }
+  const auto step = [&] {
+    if (quantised) {
+      quantised->infer(images.data(), options.predict.batch_size, h, w);
+    } else {
+      normalise();
+      unet->infer(x);
+    }
   };
   std::optional<Graph> graph;
   std::vector<double> seconds;

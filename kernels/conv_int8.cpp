@@ -19,6 +19,7 @@ void conv_int8(const Stream& stream, ConstByteView x, const std::uint8_t* pad, c
                    y.pitch >= whole_groups(y.c),
                "an int8 convolution's output has another shape than its geometry gives");
   KARYON_CHECK(!residual || residual.same_shape(y), "the residual has another shape than the output");
+  const auto requantise = requantise_variants().front().compute;
   const ProductGrid grid{y.n, y.h, y.w, geometry.stride_h, y.h, y.w};
   for_each_tile(stream, {&x, 1}, {&pad, 1}, packed, grid,
                 [&](const std::int64_t* pixels, int rows, int column, int columns, const std::int32_t* sums) {
@@ -28,9 +29,7 @@ void conv_int8(const Stream& stream, ConstByteView x, const std::uint8_t* pad, c
                     to[r] = y.pixel(pixels[r]) + column;
                     before[r] = residual ? residual.pixel(pixels[r]) + column : nullptr;
                   }
-                  ByteOutput part = output;
-                  part.scale += column;
-                  requantise_rows(sums, columns, rows, columns, part, residual ? before : nullptr, to);
+                  requantise({sums, rows, columns, output.scale + column, residual ? before : nullptr, to}, output);
                 });
 }
 

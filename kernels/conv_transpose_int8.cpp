@@ -87,15 +87,14 @@ void conv_transpose_int8(const Stream& stream, std::span<const ConstByteView> in
   check_shapes(inputs, y.n, y.h, y.w);
   KARYON_CHECK(packed[0].columns() == whole_groups(y.c) && y.pitch >= whole_groups(y.c),
                "an int8 transposed convolution's output has other channels than its kernel");
+  const auto requantise = requantise_variants().front().compute;
   for (int phase = 0; phase < 4; ++phase) {
     const ProductGrid grid{y.n, y.h / 2, y.w / 2, 1, y.h, y.w, 2, phase / 2, phase % 2};
     for_each_tile(stream, inputs, pads, packed[static_cast<std::size_t>(phase)], grid,
                   [&](const std::int64_t* pixels, int rows, int column, int columns, const std::int32_t* sums) {
                     std::uint8_t* to[kTileRows];
                     for (int r = 0; r < rows; ++r) to[r] = y.pixel(pixels[r]) + column;
-                    ByteOutput part = output;
-                    part.scale += column;
-                    requantise_rows(sums, columns, rows, columns, part, nullptr, to);
+                    requantise({sums, rows, columns, output.scale + column, nullptr, to}, output);
                   });
   }
 }

@@ -27,8 +27,6 @@ KARYON_CLONES void add_products(const std::uint8_t* x, const std::int8_t* k, int
 
 void plain(const PackedDepthwise& packed, const DepthwiseRow& row) {
   std::vector<std::int32_t> sums(static_cast<std::size_t>(packed.channels));
-  ByteOutput output = row.output;
-  output.scale = packed.scale.data();
   for (int q = 0; q < row.out_w; ++q) {
     std::ranges::copy(packed.bias, sums.begin());
     for (int tap = 0; tap < 9; ++tap) {
@@ -39,7 +37,8 @@ void plain(const PackedDepthwise& packed, const DepthwiseRow& row) {
                    sums.data());
     }
     std::uint8_t* y = row.y + q * row.y_pitch;
-    requantise_rows(sums.data(), packed.channels, 1, packed.channels, output, nullptr, &y);
+    requantise_variants().back().compute({sums.data(), 1, packed.channels, packed.scale.data(), nullptr, &y},
+                                         row.output);
   }
 }
 

@@ -2,10 +2,11 @@
 //   y = clamp(round(sum * scale[o] + residual * residual_scale) + zero, low, high)
 // computed in float, the two products rounded apart, round to nearest, ties to even; without a residual the second
 // product is left out. low and high carry the activation: ReLU is low = zero, ReLU6 also high = zero + round(6 / step).
-// Invariant: the same bits on every machine (compiled without contraction to fused multiply-adds).
+// Invariant: every variant gives the same bits (compiled without contraction to fused multiply-adds).
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 namespace karyon {
 
@@ -15,9 +16,22 @@ struct ByteOutput {
   float residual_scale = 0;
 };
 
-/// `rows` rows of `columns` (a multiple of 16) sums, `pitch` apart. Row r goes to y[r]; residual: null, or one pointer
-/// a row. output.scale is of the first column. y[r] may be residual[r].
-void requantise_rows(const std::int32_t* sums, int pitch, int rows, int columns, const ByteOutput& output,
-                     const std::uint8_t* const* residual, std::uint8_t* const* y);
+/// Rows of sums, one behind the other.
+struct SumRows {
+  const std::int32_t* sums;
+  int rows, columns;                    // columns: a multiple of 16
+  const float* scale;                   // [columns]
+  const std::uint8_t* const* residual;  // null, or where each row's is
+  std::uint8_t* const* y;               // [rows]; may be the residual's
+};
+
+struct RequantiseVariant {
+  const char* name;
+  /// output.scale is not read.
+  void (*compute)(const SumRows& rows, const ByteOutput& output);
+};
+
+/// What this machine can run, the fastest first; the last one, in plain C++, runs anywhere.
+std::span<const RequantiseVariant> requantise_variants();
 
 }  // namespace karyon

@@ -1,6 +1,7 @@
 #include "model/quantised_unet.h"
 
 #include <cmath>
+#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -63,6 +64,8 @@ struct Result {
 
 std::vector<float> numbers(const Tensor& tensor) { return tensor ? tensor.to_vector() : std::vector<float>(); }
 
+double multiply_adds(const ByteView& y, int each) { return static_cast<double>(y.size()) * each; }
+
 /// Finds each layer's format.
 class Formats {
  public:
@@ -104,6 +107,8 @@ class Conv {
     Bytes y = residual != nullptr
                   ? Bytes{residual->view, result_.format, residual->buffer}
                   : empty_bytes(context, x.n, g.out_h(x.h), g.out_w(x.w), result_.channels, result_.format);
+    const ProfileScope scope(context.profile(), g.kernel_h == 1 ? "conv 1x1 int8" : "conv int8",
+                             multiply_adds(y.view, g.kernel_h * g.kernel_w * x.c));
     conv_int8(context.stream(), x, pad_.data(), product_, g, result_.bytes(),
               residual != nullptr ? ConstByteView(residual->view) : ConstByteView(), y.view);
     return y;
@@ -170,6 +175,7 @@ class Depthwise {
   [[nodiscard]] Bytes operator()(Context& context, const ConstByteView& x) const {
     const ConvGeometry g = unit_.geometry(x.h, x.w);
     Bytes y = empty_bytes(context, x.n, g.out_h(x.h), g.out_w(x.w), x.c, format_);
+    const ProfileScope scope(context.profile(), "depthwise int8", multiply_adds(y.view, g.kernel_h * g.kernel_w));
     depthwise_conv_int8(context.stream(), x, packed_, g, output_, y.view);
     return y;
   }
@@ -200,6 +206,9 @@ struct Inputs {
         [&](std::size_t i) { return steps[i % in < static_cast<std::size_t>(channels[0]) ? 0 : 1]; },
         [](std::size_t) { return 0.0F; });
   }
+  [[nodiscard]] double multiply_adds(const ByteView& x, int outputs) const {
+    return 9.0 * static_cast<double>(x.pixels()) * std::accumulate(channels.begin(), channels.end(), 0) * outputs;
+  }
   /// Calls op(views, pads).
   template <class Op>
   void pass(const std::vector<Bytes>& inputs, const Op& op) const {
@@ -222,6 +231,7 @@ class Upsampling {
     const ByteView& x = inputs[0].view;
     Bytes y = empty_bytes(context, x.n, 2 * x.h, 2 * x.w, result_.channels, result_.format);
     inputs_.pass(inputs, [&](const auto& views, const auto& pads) {
+      const ProfileScope scope(context.profile(), "conv_transpose int8", inputs_.multiply_adds(x, y.view.c));
       conv_transpose_int8(context.stream(), views, pads, packed_, result_.bytes(), y.view);
     });
     return y;
@@ -249,6 +259,7 @@ class HeadLayer {
 
   void operator()(Context& context, const std::vector<Bytes>& inputs, const FloatView& y) const {
     inputs_.pass(inputs, [&](const auto& views, const auto& pads) {
+      const ProfileScope scope(context.profile(), "head int8", inputs_.multiply_adds(inputs[0].view, classes_));
       head_int8(context.stream(), views, pads, packed_, scale_.data(), y);
     });
   }

@@ -128,14 +128,20 @@ void head_int8(const Stream& stream, std::span<const ConstByteView> inputs, std:
   KARYON_CHECK(packed.columns() == whole_groups(4 * y.c) && y.dense(),
                "an int8 head's output is not dense or has other channels than its kernel");
   const ProductGrid grid{y.n, y.h / 2, y.w / 2, 1, y.h, y.w, 2};
-  const int line = 2 * y.c;
+  const int line = 2 * y.c;  // numbers that lie side by side in a row of y
+  std::vector<float> scales(static_cast<std::size_t>(2 * line));
+  for (std::size_t k = 0; k < scales.size(); ++k) scales[k] = scale[k % static_cast<std::size_t>(y.c)];
   for_each_tile(stream, inputs, pads, packed, grid,
                 [&](const std::int64_t* pixels, int rows, int column, int columns, const std::int32_t* sums) {
-                  for (int r = 0; r < rows; ++r) {
-                    for (int k = 0; k < columns && column + k < 2 * line; ++k) {
-                      const int at = column + k, below = at / line, along = at % line;
-                      y.pixel(pixels[r] + std::int64_t{below} * y.w)[along] =
-                          static_cast<float>(sums[r * columns + k]) * scale[along % y.c];
+                  for (int below = 0; below < 2; ++below) {
+                    const int begin = std::max(column, below * line);
+                    const int end = std::min(column + columns, (below + 1) * line);
+                    for (int r = 0; r < rows; ++r) {
+                      float* to = y.pixel(pixels[r] + std::int64_t{below} * y.w) - below * line;
+                      const std::int32_t* from = sums + r * columns - column;
+                      for (int k = begin; k < end; ++k) {
+                        to[k] = static_cast<float>(from[k]) * scales[static_cast<std::size_t>(k)];
+                      }
                     }
                   }
                 });

@@ -93,49 +93,78 @@ struct ProductGrid {
   int out_step = 1, out_y = 0, out_x = 0;  // site (i, j) is output pixel (i * out_step + out_y, j * out_step + out_x)
 };
 
+/// Finds the pixels of sites: where all taps are inside by one addition each.
+class PixelFinder {
+ public:
+  PixelFinder(std::span<const ConstByteView> inputs, std::span<const std::uint8_t* const> pads,
+              const std::vector<ProductTap>& taps, const ProductGrid& grid);
+
+  /// Writes where tap t's pixel of site (n, i, j) is to to[t * kTileRows].
+  void find(int n, int i, int j, const std::uint8_t** to) const {
+    const int y0 = i * grid_.stride, x0 = j * grid_.stride;
+    const bool inside = y0 + least_dy_ >= 0 && y0 + most_dy_ < h_ && x0 + least_dx_ >= 0 && x0 + most_dx_ < w_;
+    const std::int64_t pixel = (std::int64_t{n} * h_ + y0) * w_ + x0;
+    for (std::size_t t = 0; t < taps_.size(); ++t, to += kTileRows) {
+      const Tap& tap = taps_[t];
+      if (inside || (y0 + tap.dy >= 0 && y0 + tap.dy < h_ && x0 + tap.dx >= 0 && x0 + tap.dx < w_)) {
+        *to = tap.data + pixel * tap.pitch + tap.offset;
+      } else {
+        *to = tap.pad;
+      }
+    }
+  }
+
+ private:
+  struct Tap {
+    const std::uint8_t *data, *pad;
+    std::ptrdiff_t pitch, offset;
+    int dy, dx;
+  };
+  ProductGrid grid_;
+  int h_, w_;
+  int least_dy_ = 0, most_dy_ = 0, least_dx_ = 0, most_dx_ = 0;
+  std::vector<Tap> taps_;
+};
+
 /// Calls finish(pixels, rows, column, columns, sums) for every tile: sums[r * columns + o] of column + o at the
-/// output's pixel pixels[r], for r < rows. pads: what lies outside of each input, as many bytes as a pixel has.
+/// output's pixel pixels[r], for r < rows. All inputs are of one size. pads: what lies outside of each, as many bytes
+/// as a pixel has.
 template <class Finish>
 void for_each_tile(const Stream& stream, std::span<const ConstByteView> inputs,
                    std::span<const std::uint8_t* const> pads, const PackedProduct& product, const ProductGrid& grid,
                    const Finish& finish) {
   constexpr std::int64_t kBand = 64;  // tiles whose pixels stay in cache while one block of columns after another goes
   const std::int64_t sites = std::int64_t{grid.n} * grid.h * grid.w;
-  const auto& taps = product.taps();
+  const auto taps = static_cast<std::int64_t>(product.taps().size());
   const auto multiply = tile_variants().front().multiply;
+  const PixelFinder finder(inputs, pads, product.taps(), grid);
   parallel_ranges(stream, (sites + kTileRows - 1) / kTileRows, [&](std::int64_t begin, std::int64_t end) {
-    std::vector<const std::uint8_t*> rows(static_cast<std::size_t>(kBand * kTileRows) * taps.size());
+    std::vector<const std::uint8_t*> rows(static_cast<std::size_t>(kBand * kTileRows * taps));
     std::vector<std::int64_t> pixels(kBand * kTileRows);
     alignas(64) std::int32_t sums[kTileRows * kTileColumns];
     for (std::int64_t band = begin; band < end; band += kBand) {
-      const std::int64_t tiles = std::min(kBand, end - band);
+      const std::int64_t tiles = std::min(kBand, end - band), first_site = band * kTileRows;
+      auto j = static_cast<int>(first_site % grid.w), i = static_cast<int>(first_site / grid.w % grid.h),
+           n = static_cast<int>(first_site / grid.w / grid.h);
       for (std::int64_t k = 0; k < tiles * kTileRows; ++k) {
-        // Behind the last site the last one stands again.
-        const std::int64_t site = std::min(band * kTileRows + k, sites - 1), line = site / grid.w;
-        const auto j = static_cast<int>(site % grid.w), i = static_cast<int>(line % grid.h),
-                   n = static_cast<int>(line / grid.h);
         pixels[static_cast<std::size_t>(k)] =
             (std::int64_t{n} * grid.out_h + i * grid.out_step + grid.out_y) * grid.out_w + j * grid.out_step +
             grid.out_x;
-        const std::uint8_t** to =
-            rows.data() + k / kTileRows * kTileRows * static_cast<std::int64_t>(taps.size()) + k % kTileRows;
-        for (const ProductTap& tap : taps) {
-          const ConstByteView& x = inputs[static_cast<std::size_t>(tap.input)];
-          const int y0 = i * grid.stride + tap.dy, x0 = j * grid.stride + tap.dx;
-          const bool inside = y0 >= 0 && y0 < x.h && x0 >= 0 && x0 < x.w;
-          *to = inside ? x.at(n, y0, x0) : pads[static_cast<std::size_t>(tap.input)];
-          to += kTileRows;
-        }
+        finder.find(n, i, j, rows.data() + k / kTileRows * kTileRows * taps + k % kTileRows);
+        if (first_site + k + 1 >= sites) continue;  // behind the last site it stands again
+        if (++j < grid.w) continue;
+        j = 0;
+        if (++i < grid.h) continue;
+        i = 0;
+        ++n;
       }
       for (int first = 0; first < product.columns(); first += product.block_columns(first)) {
         const int columns = product.block_columns(first);
-        for (std::int64_t t = 0; t < tiles; ++t) {
-          const std::int64_t row = t * kTileRows;
-          multiply({rows.data() + row * static_cast<std::int64_t>(taps.size()), product.steps().data(),
-                    static_cast<int>(taps.size()), product.weights(first), product.bias() + first,
-                    columns / kColumnGroup, sums});
-          const std::int64_t left = sites - (band * kTileRows + row);
-          finish(pixels.data() + row, static_cast<int>(std::min<std::int64_t>(kTileRows, left)), first, columns, sums);
+        for (std::int64_t row = 0; row < tiles * kTileRows; row += kTileRows) {
+          multiply({rows.data() + row * taps, product.steps().data(), static_cast<int>(taps), product.weights(first),
+                    product.bias() + first, columns / kColumnGroup, sums});
+          const auto left = static_cast<int>(std::min<std::int64_t>(kTileRows, sites - first_site - row));
+          finish(pixels.data() + row, left, first, columns, sums);
         }
       }
     }

@@ -44,44 +44,58 @@ inline __attribute__((always_inline)) int four_bytes(const std::uint8_t* bytes) 
   return word;
 }
 
-/// Sums of up to 64 columns stay in registers: 24 of 32.
+#define KARYON_TARGET __attribute__((target("avx512f,avx512bw,avx512vnni")))
+
+/// One step of all rows and columns.
 template <int groups>
-__attribute__((target("avx512f,avx512bw,avx512vnni"))) void avx512_tile(const TileInt8& tile) {
-  __m512i sums[kTileRows][groups];
+KARYON_TARGET inline __attribute__((always_inline)) void avx512_step(const std::uint8_t* const (&x)[kTileRows],
+                                                                     std::int64_t k, const std::int8_t* w,
+                                                                     __m512i (&sums)[kTileRows][groups]) {
+  __m512i weights[groups];
 #pragma GCC unroll 4
-  for (int v = 0; v < groups; ++v) {
-    const __m512i bias = _mm512_loadu_si512(tile.bias + v * kColumnGroup);
+  for (int v = 0; v < groups; ++v) weights[v] = _mm512_load_si512(w + v * 64);
 #pragma GCC unroll 6
-    for (int r = 0; r < kTileRows; ++r) sums[r][v] = bias;
+  for (int r = 0; r < kTileRows; ++r) {
+    const __m512i four = _mm512_set1_epi32(four_bytes(x[r] + k));
+#pragma GCC unroll 4
+    for (int v = 0; v < groups; ++v) sums[r][v] = _mm512_dpbusd_epi32(sums[r][v], four, weights[v]);
+  }
+}
+
+/// Sums of up to 64 columns stay in registers: 24 of 32. Of one group alone there are two of each, as six sums are not
+/// enough to hide how long one takes.
+template <int groups>
+KARYON_TARGET void avx512_tile(const TileInt8& tile) {
+  __m512i sums[kTileRows][groups], more[kTileRows][groups];
+#pragma GCC unroll 6
+  for (int r = 0; r < kTileRows; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < groups; ++v) {
+      sums[r][v] = _mm512_loadu_si512(tile.bias + v * kColumnGroup);
+      more[r][v] = _mm512_setzero_si512();
+    }
   }
   const std::int8_t* w = tile.weights;
   for (int s = 0; s < tile.segments; ++s) {
     const std::uint8_t* const* rows = tile.rows + s * kTileRows;
-    const std::uint8_t *x0 = rows[0], *x1 = rows[1], *x2 = rows[2], *x3 = rows[3], *x4 = rows[4], *x5 = rows[5];
+    const std::uint8_t* const x[kTileRows] = {rows[0], rows[1], rows[2], rows[3], rows[4], rows[5]};
     const std::int64_t bytes = std::int64_t{tile.steps[s]} * kStepBytes;
-    for (std::int64_t k = 0; k < bytes; k += kStepBytes, w += groups * 64) {
-      __m512i weights[groups];
-#pragma GCC unroll 4
-      for (int v = 0; v < groups; ++v) weights[v] = _mm512_load_si512(w + v * 64);
-#define KARYON_ROW(r)                                                     \
-  {                                                                       \
-    const __m512i x = _mm512_set1_epi32(four_bytes(x##r + k));            \
-    _Pragma("GCC unroll 4") for (int v = 0; v < groups; ++v) sums[r][v] = \
-        _mm512_dpbusd_epi32(sums[r][v], x, weights[v]);                   \
-  }
-      KARYON_ROW(0)
-      KARYON_ROW(1)
-      KARYON_ROW(2)
-      KARYON_ROW(3)
-      KARYON_ROW(4)
-      KARYON_ROW(5)
-#undef KARYON_ROW
+    std::int64_t k = 0;
+    if constexpr (groups == 1) {
+      for (; k + kStepBytes < bytes; k += 2 * kStepBytes, w += 128) {
+        avx512_step<groups>(x, k, w, sums);
+        avx512_step<groups>(x, k + kStepBytes, w + 64, more);
+      }
     }
+    for (; k < bytes; k += kStepBytes, w += groups * 64) avx512_step<groups>(x, k, w, sums);
   }
 #pragma GCC unroll 6
   for (int r = 0; r < kTileRows; ++r) {
 #pragma GCC unroll 4
-    for (int v = 0; v < groups; ++v) _mm512_store_si512(tile.sums + (r * groups + v) * kColumnGroup, sums[r][v]);
+    for (int v = 0; v < groups; ++v) {
+      if constexpr (groups == 1) sums[r][v] = _mm512_add_epi32(sums[r][v], more[r][v]);
+      _mm512_store_si512(tile.sums + (r * groups + v) * kColumnGroup, sums[r][v]);
+    }
   }
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -17,11 +18,42 @@ struct QuantisedKernel {
   std::vector<std::int32_t> bias;    // [outputs]: in units of the scale
 };
 
+/// Scales for a depthwise kernel [taps][channels], each at most a tenth wider than the largest weight needs. The taps
+/// of a channel see much the same value, so that what they add up to matters most: a channel of large weights that
+/// cancel each other is lost by roundings of one sign.
+inline std::vector<float> depthwise_scales(std::span<const float> kernel, int channels) {
+  constexpr int kTried = 256;
+  const auto count = static_cast<std::size_t>(channels);
+  std::vector<float> scales(count);
+  for (std::size_t c = 0; c < count; ++c) {
+    float largest = 0;
+    for (std::size_t i = c; i < kernel.size(); i += count) largest = std::max(largest, std::abs(kernel[i]));
+    double least = std::numeric_limits<double>::max();
+    for (int t = 0; t < kTried && largest > 0; ++t) {
+      const float scale = largest / 127 * (1 + 0.1F * static_cast<float>(t) / kTried);
+      double sum = 0, squares = 0;
+      for (std::size_t i = c; i < kernel.size(); i += count) {
+        const double error = static_cast<double>(std::round(kernel[i] / scale) * scale - kernel[i]);
+        sum += error;
+        squares += error * error;
+      }
+      const double loss = sum * sum * static_cast<double>(kernel.size() / count) + squares;
+      if (loss < least) {
+        least = loss;
+        scales[c] = scale;
+      }
+    }
+  }
+  return scales;
+}
+
 /// output(i), step(i), zero(i): of kernel element i its output, and the step and zero of the input that it multiplies;
-/// the products of the zeros go off the bias. bias: empty or one an output.
+/// the products of the zeros go off the bias. bias: empty or one an output. least_scale: empty, or what each output's
+/// scale is at least.
 template <class Output, class Step, class Zero>
 QuantisedKernel quantise_kernel(std::span<const float> kernel, std::span<const float> bias, int outputs,
-                                const Output& output, const Step& step, const Zero& zero) {
+                                const Output& output, const Step& step, const Zero& zero,
+                                std::span<const float> least_scale = {}) {
   constexpr float kMostWeight = 127;
   constexpr float kMostBias = 1 << 29;  // leaves room for the products
   QuantisedKernel q;
@@ -33,7 +65,7 @@ QuantisedKernel quantise_kernel(std::span<const float> kernel, std::span<const f
   }
   for (std::size_t o = 0; o < count; ++o) {
     const float of_bias = bias.empty() ? 0.0F : std::abs(bias[o]) / kMostBias;
-    const float scale = std::max(largest[o] / kMostWeight, of_bias);
+    const float scale = std::max({largest[o] / kMostWeight, of_bias, least_scale.empty() ? 0.0F : least_scale[o]});
     q.scale.push_back(scale > 0 ? scale : 1.0F);
   }
   std::vector<double> zeros(count);

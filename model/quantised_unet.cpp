@@ -162,10 +162,12 @@ class Depthwise {
   Depthwise(const ConvUnit& unit, const Format& in, const Format& out) : unit_(unit) {
     const auto channels = static_cast<std::size_t>(unit.spec().out);
     KARYON_CHECK(in.zero == 0, "a depthwise convolution reads what an activation wrote");
+    const std::vector<float> kernel = numbers(unit.inference_kernel());
+    std::vector<float> scales = depthwise_scales(kernel, unit.spec().out);
+    for (float& scale : scales) scale *= in.step;
     const QuantisedKernel q = quantise_kernel(
-        numbers(unit.inference_kernel()), numbers(unit.inference_bias()), unit.spec().out,
-        [&](std::size_t i) { return i % channels; }, [&](std::size_t) { return in.step; },
-        [](std::size_t) { return 0.0F; });
+        kernel, numbers(unit.inference_bias()), unit.spec().out, [&](std::size_t i) { return i % channels; },
+        [&](std::size_t) { return in.step; }, [](std::size_t) { return 0.0F; }, scales);
     const Result result(unit.spec().out, out, unit.spec().act, q.scale);
     output_ = result.output;
     format_ = out;

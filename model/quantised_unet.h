@@ -15,8 +15,8 @@ namespace karyon {
 
 class QuantisedUNet {
  public:
-  /// Of a folded network on the CPU; normalisation: how its inputs were made from bytes. Error bad_data where `ranges`
-  /// lack a layer.
+  /// Of a folded network on the CPU, which must live as long; normalisation: how its inputs were made from bytes. Error
+  /// bad_data where `ranges` lack a layer.
   QuantisedUNet(Context& context, const UNet& unet, const Normalisation& normalisation, const ActivationRanges& ranges);
   ~QuantisedUNet();
   QuantisedUNet(const QuantisedUNet&) = delete;

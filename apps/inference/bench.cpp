@@ -20,11 +20,14 @@ namespace {
 
 constexpr int kWarmUpSteps = 3;
 
-std::unique_ptr<UNet> make_unet(Context& context, const InferOptions& options, int& h, int& w) {
+/// ranges: the model's, if it has them.
+std::unique_ptr<UNet> make_unet(Context& context, const InferOptions& options, int& h, int& w,
+                                ActivationRanges& ranges) {
   if (!options.model.empty()) {
     const Checkpoint checkpoint = load_checkpoint(options.model);
     h = checkpoint.image_height;
     w = checkpoint.image_width;
+    ranges = checkpoint.activation_ranges;
     return load_unet(context, checkpoint, options.model);
   }
   auto unet = std::make_unique<UNet>(context, UNetOptions());
@@ -38,7 +41,8 @@ std::unique_ptr<UNet> make_unet(Context& context, const InferOptions& options, i
 
 std::string bench_inference(Context& context, const InferOptions& options) {
   int h = 0, w = 0;
-  const auto unet = make_unet(context, options, h, w);
+  ActivationRanges ranges;
+  const auto unet = make_unet(context, options, h, w, ranges);
   std::vector<std::uint8_t> images(static_cast<std::size_t>(options.predict.batch_size) * static_cast<std::size_t>(h) *
                                    static_cast<std::size_t>(w) * 3);
   RandomStream random(options.seed, Purpose::bench);
@@ -59,10 +63,13 @@ std::string bench_inference(Context& context, const InferOptions& options) {
   };
   std::unique_ptr<QuantisedUNet> quantised;
   if (options.common.precision == "int8") {
-    RangeMeter meter;
-    normalise();
-    unet->infer(x, meter.observer());
-    quantised = std::make_unique<QuantisedUNet>(context, *unet, Normalisation(), meter.ranges());
+    if (ranges.empty()) {
+      RangeMeter meter;
+      normalise();
+      unet->infer(x, meter.observer());
+      ranges = meter.ranges();
+    }
+    quantised = std::make_unique<QuantisedUNet>(context, *unet, Normalisation(), ranges);
     images.push_back(0);  // one to read behind the last picture
   }
   const auto step = [&] {

@@ -9,8 +9,15 @@
 
 namespace karyon {
 
-/// Sets the predictor to int8 with its model's ranges. A model without them is calibrated on up to 16 pictures of the
-/// data set, which the log says; those that cannot be read are passed over, and where none can, it stays as it is.
+constexpr std::size_t kCalibrationPictures = 16;  // at most
+
+/// Of the network while it sees the pictures as predict() shows them. Those that cannot be read are passed over; empty
+/// where none can.
+ActivationRanges measure_ranges(Predictor& predictor, const Dataset& dataset, Normalise normalise,
+                                const PredictSettings& settings);
+
+/// Sets the predictor to int8 with its model's ranges, or for a model without them with those of measure_ranges(),
+/// which the log says. Where no picture can be read it stays as it is.
 void quantise(Predictor& predictor, const Dataset& dataset, const InferOptions& options, Log& log);
 
 }  // namespace karyon

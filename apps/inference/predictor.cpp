@@ -249,15 +249,6 @@ void Predictor::compute(std::span<const Window> windows, const PredictSettings& 
   }
 }
 
-ActivationRanges Predictor::measure_ranges(std::span<const EightBits* const> pictures,
-                                           const PredictSettings& settings) {
-  RangeMeter meter;
-  observer_ = meter.observer();
-  static_cast<void>(predict(pictures, settings));
-  observer_ = {};
-  return meter.ranges();
-}
-
 void Predictor::quantise(const ActivationRanges& ranges) {
   quantised_ = std::make_unique<QuantisedUNet>(context_, *unet_, description_.normalisation, ranges);
 }

@@ -9,6 +9,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "apps/images/intensity.h"
@@ -46,9 +47,8 @@ class Predictor {
   using Progress = std::function<void(std::size_t windows)>;
   [[nodiscard]] std::vector<ProbabilityMaps> predict(std::span<const EightBits* const> pictures,
                                                      const PredictSettings& settings, const Progress& progress = {});
-  /// Between which values the network's activations lie while it sees these pictures as predict() would show them.
-  [[nodiscard]] ActivationRanges measure_ranges(std::span<const EightBits* const> pictures,
-                                                const PredictSettings& settings);
+  /// Of what the network computes in float from now on; empty: nobody is told.
+  void observe(Observer observer) { observer_ = std::move(observer); }
   /// From now on predict() computes in int8, on the CPU. Errors of QuantisedUNet.
   void quantise(const ActivationRanges& ranges);
   /// Windows that a picture of this size takes.
@@ -75,7 +75,7 @@ class Predictor {
   Checkpoint description_;  // without its tensors
   std::unique_ptr<UNet> unet_;
   std::unique_ptr<QuantisedUNet> quantised_;  // where int8 was asked for
-  Observer observer_;                         // while ranges are measured
+  Observer observer_;
 };
 
 }  // namespace karyon

@@ -22,6 +22,7 @@ constexpr const char* kArchitecture = "mobilenet_v2_unet";
 constexpr const char* kProbe = "probe";  // optional
 constexpr const char* kScorePrefix = "score.";
 constexpr const char* kRangePrefix = "range.";
+constexpr float kWidestRange = 1e9F;  // to either side
 constexpr std::uint64_t kLargestFile = std::uint64_t{2} << 30;
 
 using Metadata = std::map<std::string, std::string>;
@@ -172,7 +173,7 @@ Checkpoint checkpoint_of(const Metadata& metadata, const std::string& source) {
   const std::string ranges = kRangePrefix;
   for (auto entry = metadata.lower_bound(ranges); entry != metadata.end() && entry->first.starts_with(ranges);
        ++entry) {
-    const std::vector<float> range = fields.list_of<float>(2, entry->first, -big, big);
+    const std::vector<float> range = fields.list_of<float>(2, entry->first, -kWidestRange, kWidestRange);
     checkpoint.activation_ranges.emplace(entry->first.substr(ranges.size()), std::array{range[0], range[1]});
   }
   return checkpoint;

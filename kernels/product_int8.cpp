@@ -17,11 +17,27 @@ PixelFinder::PixelFinder(std::span<const ConstByteView> inputs, std::span<const 
     least_dx_ = std::min(least_dx_, tap.dx);
     most_dx_ = std::max(most_dx_, tap.dx);
   }
+  in_a_row_ = taps.size() == 1 && taps[0].dy == 0 && taps[0].dx == 0 && grid.stride == 1 && grid.out_step == 1 &&
+              grid.h == h_ && grid.w == w_;
+}
+
+inline void PixelFinder::find(int n, int i, int j, const std::uint8_t** to) const {
+  const int y0 = i * grid_.stride, x0 = j * grid_.stride;
+  const bool inside = y0 + least_dy_ >= 0 && y0 + most_dy_ < h_ && x0 + least_dx_ >= 0 && x0 + most_dx_ < w_;
+  const std::int64_t pixel = (std::int64_t{n} * h_ + y0) * w_ + x0;
+  for (std::size_t t = 0; t < taps_.size(); ++t, to += kTileRows) {
+    const Tap& tap = taps_[t];
+    if (inside || (y0 + tap.dy >= 0 && y0 + tap.dy < h_ && x0 + tap.dx >= 0 && x0 + tap.dx < w_)) {
+      *to = tap.data + pixel * tap.pitch + tap.offset;
+    } else {
+      *to = tap.pad;
+    }
+  }
 }
 
 void PixelFinder::find(std::int64_t first, std::int64_t count, std::int64_t last, std::int64_t* pixels,
                        const std::uint8_t** rows) const {
-  if (taps_.size() == 1 && taps_[0].offset == 0 && grid_.stride == 1 && grid_.out_step == 1) {
+  if (in_a_row_) {
     const Tap& tap = taps_[0];
     for (std::int64_t k = 0; k < count; ++k) {
       pixels[k] = std::min(first + k, last);

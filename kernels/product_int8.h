@@ -112,24 +112,13 @@ class PixelFinder {
     int dy, dx;
   };
   /// Writes where tap t's pixel of site (n, i, j) is to to[t * kTileRows].
-  void find(int n, int i, int j, const std::uint8_t** to) const {
-    const int y0 = i * grid_.stride, x0 = j * grid_.stride;
-    const bool inside = y0 + least_dy_ >= 0 && y0 + most_dy_ < h_ && x0 + least_dx_ >= 0 && x0 + most_dx_ < w_;
-    const std::int64_t pixel = (std::int64_t{n} * h_ + y0) * w_ + x0;
-    for (std::size_t t = 0; t < taps_.size(); ++t, to += kTileRows) {
-      const Tap& tap = taps_[t];
-      if (inside || (y0 + tap.dy >= 0 && y0 + tap.dy < h_ && x0 + tap.dx >= 0 && x0 + tap.dx < w_)) {
-        *to = tap.data + pixel * tap.pitch + tap.offset;
-      } else {
-        *to = tap.pad;
-      }
-    }
-  }
+  void find(int n, int i, int j, const std::uint8_t** to) const;
 
   ProductGrid grid_;
   int h_, w_;
   int least_dy_ = 0, most_dy_ = 0, least_dx_ = 0, most_dx_ = 0;
   std::vector<Tap> taps_;
+  bool in_a_row_ = false;
 };
 
 /// Calls finish(pixels, rows, column, columns, sums) for every tile: sums[r * columns + o] of column + o at the

@@ -71,6 +71,7 @@ TEST(ConvInt8, OneByOne) {
   check({.n = 3, .h = 5, .w = 7, .in = 24, .out = 144, .g = {}});
   check({.n = 2, .h = 31, .w = 33, .in = 33, .out = 17, .g = {}});
   check({.n = 1, .h = 4, .w = 4, .in = 257, .out = 320, .g = {}});
+  check({.n = 2, .h = 3, .w = 4, .in = 8, .out = 9, .g = {1, 1, 1, 1, {0, 1, 0, 2}}});
 }
 
 TEST(ConvInt8, TheResidualMayBeTheOutput) {

@@ -9,6 +9,7 @@
 #include "apps/data/path_list.h"
 #include "apps/export/exports.h"
 #include "apps/inference/bench.h"
+#include "apps/inference/calibration.h"
 #include "apps/inference/options.h"
 #include "apps/inference/segmenter.h"
 #include "apps/models/built_in_model.h"
@@ -58,6 +59,7 @@ Exit run(int argc, char** argv) {
   limits.max_pixels = options.max_pixels;
   const Dataset dataset(expand_paths(options.inputs, std::cin), Use::inference, limits, options.page);
   for (const std::string& note : dataset.notes()) log.note(note);
+  if (options.common.precision == "int8") quantise(predictor, dataset, options, log);
   OutputFolder folder(options.out, "runs/infer", options.exist_ok);
   const Segmentation result = segment(predictor, dataset, options, folder, log);
   if (result.done == 0) refuse_all(result.failures);

@@ -3,6 +3,7 @@
 // numbers when the moving statistics are the batch's.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -24,6 +25,10 @@ struct ConvUnitSpec {
   PaddingRule padding = PaddingRule::same;
   float epsilon = 1e-3F, momentum = 0.999F;
 };
+
+/// Told of every result that inference stores, in order: its layer's name ("block_3_expand", "up_2") and its numbers,
+/// a residual's sum included.
+using Observer = std::function<void(const std::string& layer, const Tensor& result)>;
 
 class ConvUnit {
  public:

@@ -127,16 +127,20 @@ MobileNetV2::Taps MobileNetV2::forward(Tape& tape, const Tensor& x) {
   return taps;
 }
 
-MobileNetV2::Taps MobileNetV2::infer(Context& context, const Tensor& x) const {
+MobileNetV2::Taps MobileNetV2::infer(Context& context, const Tensor& x, const Observer& observe) const {
   Tape no_tape(context, false);
   Taps taps;
   std::size_t tap = 0;
-  Tensor h = stem_->infer(no_tape, x);
+  const auto seen = [&](const ConvUnit& unit, Tensor result) {
+    if (observe) observe(unit.spec().conv_name, result);
+    return result;
+  };
+  Tensor h = seen(*stem_, stem_->infer(no_tape, x));
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
     const Block& block = blocks_[i];
-    const Tensor expanded = block.expand ? block.expand->infer(no_tape, h) : h;
+    const Tensor expanded = block.expand ? seen(*block.expand, block.expand->infer(no_tape, h)) : h;
     if (tap < kExpandTaps.size() && kExpandTaps[tap] == i) taps[tap++] = expanded;
-    const Tensor spatial = block.depthwise->infer(no_tape, expanded);
+    const Tensor spatial = seen(*block.depthwise, block.depthwise->infer(no_tape, expanded));
     if (i + 1 == blocks_.size()) {  // before its batch norm
       const Tensor& kernel = block.project->kernel().value;
       const ConvGeometry g = block.project->geometry(spatial.shape()[1], spatial.shape()[2]);
@@ -145,6 +149,7 @@ MobileNetV2::Taps MobileNetV2::infer(Context& context, const Tensor& x) const {
     } else {
       h = block.project->infer(no_tape, spatial, block.residual ? h : Tensor());
     }
+    seen(*block.project, h);
   }
   taps[tap] = h;
   return taps;

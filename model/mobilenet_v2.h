@@ -57,7 +57,7 @@ class MobileNetV2 final : public Module {
   /// x NHWC, 3 channels, already normalised. The taps kTapNames; the last is before its batch norm.
   Taps forward(Tape& tape, const Tensor& x);
   /// The same through the folded network. fold() must have run since the last change of the weights.
-  Taps infer(Context& context, const Tensor& x) const;
+  Taps infer(Context& context, const Tensor& x, const Observer& observe = {}) const;
   /// The classifier's logits, n x 1 x 1 x classes, through the folded network. Refuses without a classifier.
   Tensor infer_logits(Context& context, const Tensor& x) const;
   void fold(Context& context);

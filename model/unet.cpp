@@ -91,12 +91,13 @@ LogitsAndGradient UNet::forward_loss(Tape& tape, const Tensor& x, const std::uin
                                labels, counts);
 }
 
-Tensor UNet::infer(const Tensor& x) const {
+Tensor UNet::infer(const Tensor& x, const Observer& observe) const {
   Tape no_tape(context_, false);
-  MobileNetV2::Taps taps = encoder_.infer(context_, x);
+  MobileNetV2::Taps taps = encoder_.infer(context_, x, observe);
   std::vector<Tensor> inputs{std::move(taps[kTaps - 1])};
   for (std::size_t k = 0; k < upsamplers_.size(); ++k) {
     inputs = {upsamplers_[k]->infer(no_tape, inputs), std::move(taps[kTaps - 2 - k])};
+    if (observe) observe(upsamplers_[k]->name(), inputs[0]);
   }
   return conv2d_transpose_inference(no_tape, inputs, head_.kernel.value, head_.bias.value, Activation::none,
                                     upsampling_geometry(), ElementType::f32);

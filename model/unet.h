@@ -66,7 +66,7 @@ class UNet final : public Module {
   LogitsAndGradient forward_loss(Tape& tape, const Tensor& x, const std::uint8_t* labels, const Loss& loss,
                                  XentCounts* counts);
   /// Inference through folded weights; fold() must have run since the last change of the weights.
-  Tensor infer(const Tensor& x) const;
+  Tensor infer(const Tensor& x, const Observer& observe = {}) const;
   void fold();
 
   MobileNetV2& encoder() { return encoder_; }

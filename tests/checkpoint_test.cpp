@@ -38,6 +38,7 @@ Checkpoint example() {
   checkpoint.threshold = 0.1;
   checkpoint.epoch = 12;
   checkpoint.scores = {{"val_iou", 2.0 / 3.0}, {"loss", 1e-7}, {"val accuracy, %", 96.1}};
+  checkpoint.activation_ranges = {{"Conv1", {0, 6}}, {"block_1_project", {-1.0F / 3.0F, 1e9F}}};
   checkpoint.tensors = {{"encoder/Conv1/kernel", {1, 2, 2, 1}, {0.1F, -0.0F, 1e-42F, 3e38F}},
                         {"head/bias", {2}, {-1.5F, 2}},
                         {"empty", {0, 3}, {}}};
@@ -71,6 +72,7 @@ void expect_same(const Checkpoint& a, const Checkpoint& b) {
   EXPECT_EQ(a.threshold, b.threshold);
   EXPECT_EQ(a.epoch, b.epoch);
   EXPECT_EQ(a.scores, b.scores);
+  EXPECT_EQ(a.activation_ranges, b.activation_ranges);
   ASSERT_EQ(a.tensors.size(), b.tensors.size());
   for (std::size_t i = 0; i < a.tensors.size(); ++i) {
     EXPECT_EQ(a.tensors[i].name, b.tensors[i].name);
@@ -150,7 +152,7 @@ TEST_F(CheckpointFile, LocaleChangesNothing) {
 
 TEST_F(CheckpointFile, EveryFieldIsNeeded) {
   for (const auto& [key, value] : metadata) {
-    if (key.starts_with("score.") || key == "scale" || key == "marker_threshold") continue;
+    if (key.starts_with("score.") || key.starts_with("range.") || key == "scale" || key == "marker_threshold") continue;
     Metadata less = metadata;
     less.erase(key);
     expect_refused(with_metadata(good, less),
@@ -200,7 +202,10 @@ TEST_F(CheckpointFile, EveryFieldIsChecked) {
                                                                {"threshold", "0x1"},
                                                                {"epoch", "-1"},
                                                                {"epoch", "1e3"},
-                                                               {"score.loss", "nan"}};
+                                                               {"score.loss", "nan"},
+                                                               {"range.Conv1", "6"},
+                                                               {"range.Conv1", "0,nan"},
+                                                               {"range.Conv1", "0,1e10"}};
   for (const auto& [key, value] : wrong) {
     Metadata changed = metadata;
     changed[key] = value;

@@ -253,6 +253,7 @@ TEST(TrainUnet, WhatIsTunedStandsInTheBestCheckpointAndInferUnetTakesIt) {
   EXPECT_EQ(best.marker_threshold, number(trained.out, "marker_threshold"));
   EXPECT_EQ(best.min_area, number(trained.out, "min_area"));
   EXPECT_TRUE(best.threshold != 0.5 || best.min_area != 16) << "the model is too good to be tuned";
+  EXPECT_EQ(best.activation_ranges.size(), 55U) << "what int8 inference needs to know";
   Words inputs{"--model", "run/weights/best.safetensors", "--out", "found"};
   for (const std::string& id : half(dir / "run", "validation")) inputs.push_back("pictures/" + id);
   const Finished found = run_child("infer_unet", inputs, dir.path());
@@ -460,6 +461,8 @@ TEST(TrainUnet, RefusesFlagsBeforeAnyWork) {
   refused({"--width", "9"}, {"--width"});
   refused({"--input-scale", "none"}, {"family", "tutorial"});
   refused({"--device", "foo"}, {"'foo'", "cuda"});
+  refused({"--precision", "int4"}, {"'int4'", "fp32", "bf16", "int8"});
+  refused({"--precision", "int8"}, {"--precision int8", "infer_unet"});
   refused({"--data", ""}, {"--data"});
   refused({"--synthetic-images", "2"}, {"2 images", "2 to train", "0 to validate"});
   EXPECT_EQ(dir.names(), Words{});

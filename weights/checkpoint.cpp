@@ -21,6 +21,8 @@ constexpr int kFormat = 1;
 constexpr const char* kArchitecture = "mobilenet_v2_unet";
 constexpr const char* kProbe = "probe";  // optional
 constexpr const char* kScorePrefix = "score.";
+constexpr const char* kRangePrefix = "range.";
+constexpr float kWidestRange = 1e9F;  // to either side
 constexpr std::uint64_t kLargestFile = std::uint64_t{2} << 30;
 
 using Metadata = std::map<std::string, std::string>;
@@ -122,6 +124,9 @@ Metadata metadata_of(const Checkpoint& checkpoint) {
   };
   if (!checkpoint.probe.empty()) metadata.emplace(kProbe, list_text(checkpoint.probe));
   for (const auto& [name, score] : checkpoint.scores) metadata.emplace(kScorePrefix + name, number_text(score));
+  for (const auto& [layer, range] : checkpoint.activation_ranges) {
+    metadata.emplace(kRangePrefix + layer, list_text(range));
+  }
   return metadata;
 }
 
@@ -164,6 +169,12 @@ Checkpoint checkpoint_of(const Metadata& metadata, const std::string& source) {
   for (auto entry = metadata.lower_bound(prefix); entry != metadata.end() && entry->first.starts_with(prefix);
        ++entry) {
     checkpoint.scores.emplace(entry->first.substr(prefix.size()), fields.number<double>(entry->first, -huge, huge));
+  }
+  const std::string ranges = kRangePrefix;
+  for (auto entry = metadata.lower_bound(ranges); entry != metadata.end() && entry->first.starts_with(ranges);
+       ++entry) {
+    const std::vector<float> range = fields.list_of<float>(2, entry->first, -kWidestRange, kWidestRange);
+    checkpoint.activation_ranges.emplace(entry->first.substr(ranges.size()), std::array{range[0], range[1]});
   }
   return checkpoint;
 }

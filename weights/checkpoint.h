@@ -4,6 +4,7 @@
 // locale.
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <map>
 
@@ -38,7 +39,9 @@ struct Checkpoint {
   int min_area = 16;              // of a nucleus, in pixels
   int epoch = 0;
   std::map<std::string, double> scores;  // "val_iou" and the like, at that epoch
-  std::vector<float> probe;              // what the network answers to a known image (model_probe.h); empty: not stored
+  // The lowest and highest value of each layer's activations, for int8 inference; empty: not measured.
+  std::map<std::string, std::array<float, 2>> activation_ranges;
+  std::vector<float> probe;  // what the network answers to a known image (model_probe.h); empty: not stored
   /// "encoder/Conv1/kernel" (HWIO), "up_1/conv_transpose/kernel" (HWOI), "up_1/batch_norm/gamma", "head/kernel", ...
   std::vector<NamedArray> tensors;
 };

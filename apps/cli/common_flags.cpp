@@ -16,10 +16,12 @@ void add_common_flags(CommandLine& line, CommonFlags& flags) {
       })
       ->type_name("NAME");
   line.number("--threads", flags.threads, 1, kMostThreads, "CPU threads; by default one for each CPU allowed");
-  line.text("--precision", flags.precision,
-            "fp32, or bf16 on CUDA: activations in 16 bits; sums, statistics, weights and loss stay in 32")
+  line.text(
+          "--precision", flags.precision,
+          "fp32; bf16 on CUDA: activations in 16 bits, but sums, statistics, weights and loss in 32; int8 in inference "
+          "on the CPU: activations and weights in 8 bits")
       ->check([](const std::string& word) {
-        return word == "fp32" || word == "bf16" ? "" : "'" + word + "' is neither fp32 nor bf16";
+        return word == "fp32" || word == "bf16" || word == "int8" ? "" : "'" + word + "' is none of fp32, bf16, int8";
       })
       ->type_name("NAME");
   line.toggle("tf32", flags.tf32, "In fp32 on CUDA, let the tensor cores round products to TensorFloat-32");

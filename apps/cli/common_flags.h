@@ -12,7 +12,7 @@ namespace karyon {
 struct CommonFlags {
   std::string device = "auto";     // for choose_device
   int threads = 1;                 // 1 .. 1024
-  std::string precision = "fp32";  // or bf16, on CUDA
+  std::string precision = "fp32";  // or bf16, on CUDA, or int8, in inference on the CPU
   bool tf32 = false;               // let CUDA round products in fp32
   bool quiet = false;
   bool verbose = false;

@@ -11,8 +11,8 @@
 #include "engine/random.h"
 #include "kernels/augment.h"
 #include "kernels/copy.h"
+#include "model/quantised_unet.h"
 #include "model/resident_set.h"
-#include "model/unet.h"
 
 namespace karyon {
 
@@ -20,11 +20,14 @@ namespace {
 
 constexpr int kWarmUpSteps = 3;
 
-std::unique_ptr<UNet> make_unet(Context& context, const InferOptions& options, int& h, int& w) {
+/// ranges: the model's, if it has them.
+std::unique_ptr<UNet> make_unet(Context& context, const InferOptions& options, int& h, int& w,
+                                ActivationRanges& ranges) {
   if (!options.model.empty()) {
     const Checkpoint checkpoint = load_checkpoint(options.model);
     h = checkpoint.image_height;
     w = checkpoint.image_width;
+    ranges = checkpoint.activation_ranges;
     return load_unet(context, checkpoint, options.model);
   }
   auto unet = std::make_unique<UNet>(context, UNetOptions());
@@ -38,7 +41,8 @@ std::unique_ptr<UNet> make_unet(Context& context, const InferOptions& options, i
 
 std::string bench_inference(Context& context, const InferOptions& options) {
   int h = 0, w = 0;
-  const auto unet = make_unet(context, options, h, w);
+  ActivationRanges ranges;
+  const auto unet = make_unet(context, options, h, w, ranges);
   std::vector<std::uint8_t> images(static_cast<std::size_t>(options.predict.batch_size) * static_cast<std::size_t>(h) *
                                    static_cast<std::size_t>(w) * 3);
   RandomStream random(options.seed, Purpose::bench);
@@ -51,12 +55,30 @@ std::string bench_inference(Context& context, const InferOptions& options) {
   upload(stream, index.as<void>(), order.data(), order.size() * sizeof(std::int32_t));
   const Tensor x =
       Tensor::empty(context, {options.predict.batch_size, h, w, 3}, storage_type(options.common.precision));
-  const auto step = [&] {
+  const auto normalise = [&] {
     with_type(x.type(), [&]<class T>() {
       ON_DEVICE_AS((T), augment_images, stream, resident.images(), index.as<std::int32_t>(), nullptr, Normalisation(),
                    x.view<T>());
     });
-    unet->infer(x);
+  };
+  std::unique_ptr<QuantisedUNet> quantised;
+  if (options.common.precision == "int8") {
+    if (ranges.empty()) {
+      RangeMeter meter;
+      normalise();
+      unet->infer(x, meter.observer());
+      ranges = meter.ranges();
+    }
+    quantised = std::make_unique<QuantisedUNet>(context, *unet, Normalisation(), ranges);
+    images.push_back(0);  // one to read behind the last picture
+  }
+  const auto step = [&] {
+    if (quantised) {
+      quantised->infer(images.data(), options.predict.batch_size, h, w);
+    } else {
+      normalise();
+      unet->infer(x);
+    }
   };
   std::optional<Graph> graph;
   std::vector<double> seconds;

@@ -36,6 +36,22 @@ std::uint8_t byte_of(float probability) {
   return static_cast<std::uint8_t>(std::lround(std::clamp(probability, 0.0F, 1.0F) * 255.0F));
 }
 
+/// Mirrors pictures of rows x columns pixels, `channels` numbers each.
+template <class Iterator>
+void turn(Iterator begin, Iterator end, int rows, int columns, int channels, std::uint8_t flip) {
+  const std::ptrdiff_t row = std::ptrdiff_t{columns} * channels;
+  for (Iterator at = begin; at != end && (flip & kUpDown) != 0; at += rows * row) {
+    for (std::ptrdiff_t y = 0; y < rows / 2; ++y) {
+      std::swap_ranges(at + y * row, at + (y + 1) * row, at + (rows - 1 - y) * row);
+    }
+  }
+  for (Iterator at = begin; at != end && (flip & kLeftRight) != 0; at += row) {
+    for (std::ptrdiff_t u = 0; u < row / 2; u += channels) {
+      std::swap_ranges(at + u, at + u + channels, at + row - u - channels);
+    }
+  }
+}
+
 /// A probability of every pixel, put together row of windows by row of windows.
 struct Plane {
   std::vector<float> strip;          // sums of the windows under way, network's width each row
@@ -233,9 +249,22 @@ void Predictor::compute(std::span<const Window> windows, const PredictSettings& 
   }
 }
 
+void Predictor::quantise(const ActivationRanges& ranges) {
+  quantised_ = std::make_unique<QuantisedUNet>(context_, *unet_, description_.normalisation, ranges);
+}
+
 /// Of n windows' pixels shown with this flip: interleaved classes, turned back.
 std::vector<float> Predictor::probabilities(std::span<const std::uint8_t> pixels, int n, int height, int width,
                                             std::uint8_t flip) {
+  const Tensor logits =
+      quantised_ ? int8_logits(pixels, n, height, width, flip) : float_logits(pixels, n, height, width, flip);
+  ON_DEVICE(softmax, context_.stream(), logits.view(), logits.view());
+  std::vector<float> values = logits.to_vector();
+  turn(values.begin(), values.end(), height, width, description_.classes, flip);
+  return values;
+}
+
+Tensor Predictor::float_logits(std::span<const std::uint8_t> pixels, int n, int height, int width, std::uint8_t flip) {
   Stream& stream = context_.stream();
   std::vector<std::int32_t> order(static_cast<std::size_t>(n));
   std::iota(order.begin(), order.end(), 0);
@@ -250,28 +279,14 @@ std::vector<float> Predictor::probabilities(std::span<const std::uint8_t> pixels
     ON_DEVICE_AS((T), augment_images, stream, images.as<std::uint8_t>(), index.as<std::int32_t>(),
                  flip_of.as<std::uint8_t>(), description_.normalisation, x.view<T>());
   });
-  return softmax_turned(x, flip);
+  return unet_->infer(x, observer_);
 }
 
-/// Softmax of the logits, turned back.
-std::vector<float> Predictor::softmax_turned(const Tensor& x, std::uint8_t flip) {
-  Stream& stream = context_.stream();
-  const Tensor logits = unet_->infer(x);
-  ON_DEVICE(softmax, stream, logits.view(), logits.view());
-  std::vector<float> values = logits.to_vector();
-  const auto classes = static_cast<std::ptrdiff_t>(description_.classes);
-  const std::ptrdiff_t row = x.shape()[2] * classes, rows = x.shape()[1];
-  for (auto at = values.begin(); at != values.end() && (flip & kUpDown) != 0; at += rows * row) {
-    for (std::ptrdiff_t y = 0; y < rows / 2; ++y) {
-      std::swap_ranges(at + y * row, at + (y + 1) * row, at + (rows - 1 - y) * row);
-    }
-  }
-  for (auto at = values.begin(); at != values.end() && (flip & kLeftRight) != 0; at += row) {
-    for (std::ptrdiff_t u = 0; u < row / 2; u += classes) {
-      std::swap_ranges(at + u, at + u + classes, at + row - u - classes);
-    }
-  }
-  return values;
+Tensor Predictor::int8_logits(std::span<const std::uint8_t> pixels, int n, int height, int width, std::uint8_t flip) {
+  std::vector<std::uint8_t> images(pixels.size() + 1);  // and one to read
+  std::ranges::copy(pixels, images.begin());
+  turn(images.begin(), images.end() - 1, height, width, 3, flip);
+  return quantised_->infer(images.data(), n, height, width);
 }
 
 }  // namespace karyon

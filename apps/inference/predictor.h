@@ -9,11 +9,13 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "apps/images/intensity.h"
 #include "apps/nuclei/split.h"
-#include "model/unet.h"
+#include "model/activation_ranges.h"
+#include "model/quantised_unet.h"
 #include "weights/checkpoint.h"
 
 namespace karyon {
@@ -45,6 +47,10 @@ class Predictor {
   using Progress = std::function<void(std::size_t windows)>;
   [[nodiscard]] std::vector<ProbabilityMaps> predict(std::span<const EightBits* const> pictures,
                                                      const PredictSettings& settings, const Progress& progress = {});
+  /// Of what the network computes in float from now on; empty: nobody is told.
+  void observe(Observer observer) { observer_ = std::move(observer); }
+  /// From now on predict() computes in int8, on the CPU. Errors of QuantisedUNet.
+  void quantise(const ActivationRanges& ranges);
   /// Windows that a picture of this size takes.
   [[nodiscard]] std::size_t windows(int width, int height, const PredictSettings& settings) const;
   /// Gives back the memory that is kept for the next windows.
@@ -61,12 +67,15 @@ class Predictor {
   void compute(std::span<const Window> windows, const PredictSettings& settings);
   std::vector<float> probabilities(std::span<const std::uint8_t> pixels, int n, int height, int width,
                                    std::uint8_t flip);
-  std::vector<float> softmax_turned(const Tensor& x, std::uint8_t flip);
+  Tensor float_logits(std::span<const std::uint8_t> pixels, int n, int height, int width, std::uint8_t flip);
+  Tensor int8_logits(std::span<const std::uint8_t> pixels, int n, int height, int width, std::uint8_t flip);
 
   Context& context_;
   ElementType type_;        // of activations
   Checkpoint description_;  // without its tensors
   std::unique_ptr<UNet> unet_;
+  std::unique_ptr<QuantisedUNet> quantised_;  // where int8 was asked for
+  Observer observer_;
 };
 
 }  // namespace karyon

@@ -1,8 +1,10 @@
 #include "apps/models/built_in_model.h"
 
+#include <nlohmann/json.hpp>
+
 #include "engine/files.h"
 
-// The assembler puts the file's bytes into the program as they are.
+// The assembler puts the files' bytes into the program as they are.
 asm(".section .rodata\n"
     ".balign 16\n"
     "karyon_model_begin:\n"
@@ -10,11 +12,18 @@ asm(".section .rodata\n"
     "\"\n"
     "karyon_model_end:\n"
     ".byte 0\n"
+    "karyon_ranges_begin:\n"
+    ".incbin \"" KARYON_RANGES_FILE
+    "\"\n"
+    "karyon_ranges_end:\n"
+    ".byte 0\n"
     ".previous\n");
 
 extern "C" {
 extern const std::uint8_t karyon_model_begin[];
 extern const std::uint8_t karyon_model_end[];
+extern const std::uint8_t karyon_ranges_begin[];
+extern const std::uint8_t karyon_ranges_end[];
 }
 
 namespace karyon {
@@ -26,7 +35,10 @@ std::vector<std::uint8_t> model_bytes(const std::string& path) {
 }
 
 Checkpoint load_model(const std::string& path) {
-  return path.empty() ? decode_checkpoint(model_bytes(path), model_name(path)) : load_checkpoint(path);
+  if (!path.empty()) return load_checkpoint(path);
+  Checkpoint checkpoint = decode_checkpoint(model_bytes(path), model_name(path));
+  nlohmann::json::parse(karyon_ranges_begin, karyon_ranges_end).get_to(checkpoint.activation_ranges);
+  return checkpoint;
 }
 
 }  // namespace karyon

@@ -153,6 +153,9 @@ TrainOptions parse_train_options(int argc, const char* const* argv) {
   if (!line.is_given(freeze_given)) o.freeze_encoder = !o.encoder_weights.empty() || o.bench_steps > 0;
   o.width_given = line.is_given(width_given);
   settle_folders(o, resume);
+  if (o.common.precision == "int8") {
+    throw Error(Exit::usage, "--precision int8: training computes in fp32 or bf16; int8 is infer_unet's");
+  }
   if (o.crop > 0) {
     if (line.is_given(size_given) && o.image_size != o.crop) {
       throw Error(Exit::usage, "--image-size " + std::to_string(o.image_size) + " contradicts --crop " +

@@ -219,7 +219,7 @@ class Trainer {
   }
 
   /// Tunes on validation pictures at their own sizes how the best network's nuclei are told apart, and keeps that in
-  /// its checkpoint. Pictures that are gone by now leave it as it is.
+  /// its checkpoint, and with it the ranges of its activations. Pictures that are gone by now leave it as it is.
   void settle_nuclei() {
     const std::filesystem::path path = weights_ / "best.safetensors";
     Checkpoint best = load_checkpoint(path);
@@ -235,6 +235,7 @@ class Trainer {
     best.threshold = tuning.threshold;
     best.marker_threshold = tuning.marker_threshold;
     best.min_area = tuning.min_area;
+    best.activation_ranges = tuning.activation_ranges;
     best.scores["native_dice"] = tuning.scores.dice;
     best.scores["native_dsb"] = tuning.scores.nuclei.dsb;
     try_to_save(failed_checkpoints_, [&] { save_checkpoint(path, best); });

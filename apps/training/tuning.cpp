@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "apps/data/workers.h"
+#include "apps/inference/calibration.h"
 #include "apps/inference/predictor.h"
 #include "apps/nuclei/split.h"
 
@@ -27,11 +28,12 @@ struct Sample {
 };
 
 std::vector<Sample> predict_samples(Context& context, const Checkpoint& model, std::span<const std::int32_t> pictures,
-                                    const LoadExample& load, int batch_size) {
+                                    const LoadExample& load, int batch_size, RangeMeter& meter) {
   Predictor predictor(context, model, "the network", ElementType::f32);
   PredictSettings settings;
   settings.batch_size = batch_size;
   const std::size_t count = std::min(pictures.size(), kMostPictures);
+  const std::size_t measured = (count + kCalibrationPictures - 1) / kCalibrationPictures;  // one of so many
   std::vector<Sample> samples;
   std::size_t pixels = 0;
   for (std::size_t i = 0; i < count && pixels < kMostPixels; ++i) {
@@ -41,6 +43,7 @@ std::vector<Sample> predict_samples(Context& context, const Checkpoint& model, s
     pixels += sample.truth.labels.size();
     const EightBits picture(std::move(example.image), Normalise::plain);
     const EightBits* one = &picture;
+    predictor.observe(i % measured == 0 ? meter.observer() : Observer());
     sample.maps = std::move(predictor.predict({&one, 1}, settings)[0]);
   }
   return samples;
@@ -87,7 +90,8 @@ class Search {
 
 Tuning tune(Context& context, const Checkpoint& model, std::span<const std::int32_t> pictures, const LoadExample& load,
             int batch_size, int threads) {
-  const std::vector<Sample> samples = predict_samples(context, model, pictures, load, batch_size);
+  RangeMeter meter;
+  const std::vector<Sample> samples = predict_samples(context, model, pictures, load, batch_size, meter);
   Search search(samples, split_settings(model), threads);
   search.along(&SplitSettings::threshold, kThresholds);
   if (model.classes > 2) search.along(&SplitSettings::marker_threshold, kMarkerThresholds);
@@ -99,6 +103,7 @@ Tuning tune(Context& context, const Checkpoint& model, std::span<const std::int3
   tuning.marker_threshold = std::round(1000 * static_cast<double>(search.best.marker_threshold)) / 1000;
   tuning.min_area = search.best.min_area;
   tuning.scores = search.scores;
+  tuning.activation_ranges = meter.ranges();
   return tuning;
 }
 

@@ -15,17 +15,9 @@ namespace karyon {
 
 enum class InstructionSet : std::uint8_t { baseline, avx2, avx512 };
 
-/// The best that this processor has.
-inline InstructionSet instruction_set() {
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0) {
-    const bool avx512 = __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&
-                        __builtin_cpu_supports("avx512vl") != 0 && __builtin_cpu_supports("avx512bw") != 0;
-    return avx512 ? InstructionSet::avx512 : InstructionSet::avx2;
-  }
-#endif
-  return InstructionSet::baseline;
-}
+/// The best that this processor has, or less where the environment's KARYON_INSTRUCTIONS says avx2 or baseline (by
+/// which each version is tested on one machine). Asked once in a process.
+InstructionSet instruction_set();
 
 /// Defines `void name parameters` by the template `name_with<Vec> arguments`, which must be KARYON_INLINE. Parameters
 /// and arguments stand in parentheses.
@@ -35,9 +27,9 @@ inline InstructionSet instruction_set() {
   KARYON_AVX2 static void name##_avx2 parameters { name##_with<::karyon::Vec8> arguments; }      \
   KARYON_AVX512 static void name##_avx512 parameters { name##_with<::karyon::Vec16> arguments; } \
   void name parameters {                                                                         \
-    static const ::karyon::InstructionSet kSet = ::karyon::instruction_set();                    \
-    if (kSet == ::karyon::InstructionSet::avx512) return name##_avx512 arguments;                \
-    if (kSet == ::karyon::InstructionSet::avx2) return name##_avx2 arguments;                    \
+    const ::karyon::InstructionSet set = ::karyon::instruction_set();                            \
+    if (set == ::karyon::InstructionSet::avx512) return name##_avx512 arguments;                 \
+    if (set == ::karyon::InstructionSet::avx2) return name##_avx2 arguments;                     \
     name##_baseline arguments;                                                                   \
   }
 #else

@@ -119,7 +119,7 @@ KARYON_INLINE void outer_product_with(const float* a, std::int64_t a_panels, con
 }
 
 // The shapes leave as many registers as a line of b and a factor need, of 32, 16 and 16.
-#define PANEL_FUNCTIONS(name, attribute, vec, panels, rows, outer_rows)                                             \
+#define PANEL_VARIANT(name, attribute, vec, panels, rows, outer_rows)                                               \
   attribute void product_##name(std::span<const ProductTerm> terms, std::int64_t m, std::int64_t count, float* c,   \
                                 std::ptrdiff_t ldc) {                                                               \
     product_with<vec, panels, rows>(terms, m, count, c, ldc);                                                       \
@@ -129,15 +129,15 @@ KARYON_INLINE void outer_product_with(const float* a, std::int64_t a_panels, con
     outer_product_with<vec, panels, outer_rows>(a, a_panels, b, b_panels, count, add, c, ldc);                      \
   }
 
-PANEL_FUNCTIONS(baseline, , Vec4, 1, 2, 2)
+PANEL_VARIANT(baseline, , Vec4, 1, 2, 2)
 #if defined(__x86_64__)
-PANEL_FUNCTIONS(avx2, KARYON_AVX2, Vec8, 1, 6, 4)
-PANEL_FUNCTIONS(avx512, KARYON_AVX512, Vec16, 2, 14, 8)
+PANEL_VARIANT(avx2, KARYON_AVX2, Vec8, 1, 6, 4)
+PANEL_VARIANT(avx512, KARYON_AVX512, Vec16, 2, 14, 8)
 #endif
-#undef PANEL_FUNCTIONS
+#undef PANEL_VARIANT
 
-std::vector<PanelFunctions> supported() {
-  std::vector<PanelFunctions> list;
+std::vector<PanelVariant> find_variants() {
+  std::vector<PanelVariant> list;
 #if defined(__x86_64__)
   const InstructionSet best = instruction_set();
   if (best == InstructionSet::avx512) list.push_back({"AVX-512", product_avx512, outer_product_avx512});
@@ -149,19 +149,19 @@ std::vector<PanelFunctions> supported() {
 
 }  // namespace
 
-std::span<const PanelFunctions> panel_functions() {
-  static const std::vector<PanelFunctions> kList = supported();
+std::span<const PanelVariant> panel_variants() {
+  static const std::vector<PanelVariant> kList = find_variants();
   return kList;
 }
 
 void panel_product(std::span<const ProductTerm> terms, std::int64_t m, std::int64_t panels, float* c,
                    std::ptrdiff_t ldc) {
-  panel_functions()[0].product(terms, m, panels, c, ldc);
+  panel_variants()[0].product(terms, m, panels, c, ldc);
 }
 
 void panel_outer_product(const float* a, std::int64_t a_panels, const float* b, std::int64_t b_panels,
                          std::int64_t rows, bool add, float* c, std::ptrdiff_t ldc) {
-  panel_functions()[0].outer_product(a, a_panels, b, b_panels, rows, add, c, ldc);
+  panel_variants()[0].outer_product(a, a_panels, b, b_panels, rows, add, c, ldc);
 }
 
 }  // namespace karyon

@@ -28,15 +28,15 @@ struct ProductTerm {
 };
 
 /// A way to compute the two functions below, for processors that have its instructions.
-struct PanelFunctions {
-  const char* instructions = "";
+struct PanelVariant {
+  const char* name = "";
   void (*product)(std::span<const ProductTerm> terms, std::int64_t m, std::int64_t panels, float* c,
                   std::ptrdiff_t ldc) = nullptr;
   void (*outer_product)(const float* a, std::int64_t a_panels, const float* b, std::int64_t b_panels, std::int64_t rows,
                         bool add, float* c, std::ptrdiff_t ldc) = nullptr;
 };
 /// All that this processor can run, the fastest first: that one is used.
-std::span<const PanelFunctions> panel_functions();
+std::span<const PanelVariant> panel_variants();
 
 /// c[m][16 * panels] = the sum of the terms, in order. ldc >= 16 * panels; c overlaps nothing.
 void panel_product(std::span<const ProductTerm> terms, std::int64_t m, std::int64_t panels, float* c,

@@ -23,7 +23,7 @@ std::vector<float> whole_numbers(std::int64_t count, std::uint64_t seed) {
 constexpr float kUntouched = -77.0F;
 
 TEST(PanelProduct, AddsItsTermsForEveryNumberOfRows) {
-  for (const PanelFunctions& f : panel_functions()) {
+  for (const PanelVariant& f : panel_variants()) {
     for (const std::int64_t panels : {1, 2, 3}) {
       for (std::int64_t m = 1; m <= 31; ++m) {
         const std::int64_t depths[] = {5, 1, 18}, lda = 20, ldc = panels * kPanel + 3;
@@ -47,7 +47,7 @@ TEST(PanelProduct, AddsItsTermsForEveryNumberOfRows) {
               }
             }
             ASSERT_EQ(c[static_cast<std::size_t>(i * ldc + j)], expected)
-                << f.instructions << " m " << m << " panels " << panels << " at " << i << ", " << j;
+                << f.name << " m " << m << " panels " << panels << " at " << i << ", " << j;
           }
         }
       }
@@ -56,7 +56,7 @@ TEST(PanelProduct, AddsItsTermsForEveryNumberOfRows) {
 }
 
 TEST(PanelProduct, OuterProductOverwritesOrAdds) {
-  for (const PanelFunctions& f : panel_functions()) {
+  for (const PanelVariant& f : panel_variants()) {
     for (const std::int64_t a_panels : {1, 2}) {
       for (const std::int64_t b_panels : {1, 2, 3}) {
         for (const std::int64_t rows : {1, 2, 37}) {
@@ -75,7 +75,7 @@ TEST(PanelProduct, OuterProductOverwritesOrAdds) {
                 }
                 expected = j < b_panels * kPanel ? (add ? 2 : 1) * expected : kUntouched;
                 ASSERT_EQ(c[static_cast<std::size_t>(i * ldc + j)], expected)
-                    << f.instructions << (add ? " adding, " : " ") << rows << " rows, at " << i << ", " << j;
+                    << f.name << (add ? " adding, " : " ") << rows << " rows, at " << i << ", " << j;
               }
             }
           }
@@ -92,7 +92,7 @@ TEST(PanelProduct, KeepsItsBitsHoweverRowsAreCut) {
   std::vector<float> a(kRows * kDepth), b(kPanels * kDepth * kPanel);
   for (float& v : a) v = random.normal();
   for (float& v : b) v = random.normal();
-  for (const PanelFunctions& f : panel_functions()) {
+  for (const PanelVariant& f : panel_variants()) {
     std::vector<float> whole(kRows * kPanels * kPanel), cut(whole.size());
     const ProductTerm all{a.data(), kDepth, b.data(), kDepth * kPanel, kDepth};
     f.product({&all, 1}, kRows, kPanels, whole.data(), kPanels * kPanel);
@@ -101,7 +101,7 @@ TEST(PanelProduct, KeepsItsBitsHoweverRowsAreCut) {
       f.product({&part, 1}, std::min<std::int64_t>(5, kRows - i), kPanels, cut.data() + i * kPanels * kPanel,
                 kPanels * kPanel);
     }
-    EXPECT_EQ(whole, cut) << f.instructions;
+    EXPECT_EQ(whole, cut) << f.name;
   }
 }
 

@@ -130,7 +130,7 @@ OpCase forward(const TransposeCase& c) {
               },
           .multiply_adds = multiply_adds(c),
           .sample = c.sample,
-          .same_for_all_thread_counts = false};
+          .same_for_all_thread_counts = c.g == kKerasDoubling};
 }
 
 // The gradient of the first input, or of the skip.
@@ -157,7 +157,7 @@ OpCase backward_data(const TransposeCase& c, bool of_skip) {
               },
           .multiply_adds = multiply_adds(c) / c.channels() * shape[3],
           .sample = c.sample,
-          .same_for_all_thread_counts = false};
+          .same_for_all_thread_counts = c.g == kKerasDoubling};
 }
 
 OpCase backward_weight(const TransposeCase& c) {
@@ -185,7 +185,7 @@ OpCase backward_weight(const TransposeCase& c) {
               },
           .multiply_adds = multiply_adds(c),
           .sample = c.sample,
-          .same_for_all_thread_counts = false};
+          .same_for_all_thread_counts = c.g == kKerasDoubling};
 }
 
 GradientCase gradient(const TransposeCase& c) {

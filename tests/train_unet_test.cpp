@@ -184,12 +184,21 @@ TEST(TrainUnet, SameSeedSameBytes) {
   EXPECT_NE(lasting_history(dir / "a"), lasting_history(dir / "c"));
 }
 
+TEST(TrainUnet, AnotherThreadCountGivesTheSameBytes) {
+  const TempDir dir;
+  for (const int threads : {1, 2, 3}) {
+    const std::string name = std::to_string(threads);
+    train_into(dir, name, tiny(2, threads) + kSynthetic + Words{"--freeze-encoder"});
+    EXPECT_EQ(text_of(dir / name / "weights/last.safetensors"), text_of(dir / "1/weights/last.safetensors")) << name;
+  }
+}
+
+// An encoder that trains has oneDNN's weight gradients, whose sums are cut by the number of threads.
 TEST(TrainUnet, AnotherThreadCountGivesNearlyTheSame) {
   const TempDir dir;
-  train_into(dir, "one", tiny(2, 1) + kSynthetic);
-  train_into(dir, "two", tiny(2, 2) + kSynthetic);
-  const auto one = history(dir / "one"), two = history(dir / "two");
-  for (std::size_t i = 0; i < 2; ++i) EXPECT_NEAR(one[i].at("val_accuracy"), two[i].at("val_accuracy"), 0.003);
+  train_into(dir, "one", tiny(1, 1) + kSynthetic);
+  train_into(dir, "two", tiny(1, 2) + kSynthetic);
+  EXPECT_NEAR(history(dir / "one")[0].at("loss"), history(dir / "two")[0].at("loss"), 0.003);
 }
 
 TEST(TrainUnet, AFolderItsZipAndPairsOfItAreOneDataSet) {

@@ -55,18 +55,20 @@ ssize_t read_up_to(int fd, std::uint8_t* data, std::size_t size) {
   return static_cast<ssize_t>(done);
 }
 
-/// Whether the file holds these bytes and no more.
-bool holds(const std::filesystem::path& path, std::span<const std::uint8_t> bytes) {
+/// Whether the file holds these parts, one behind the other, and no more.
+bool holds(const std::filesystem::path& path, std::span<const std::span<const std::uint8_t>> parts) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) return false;
-  std::vector<std::uint8_t> part(std::size_t{1} << 20);
-  while (true) {
-    const ssize_t got = read_up_to(file.get(), part.data(), part.size());
-    if (got < 0 || static_cast<std::size_t>(got) > bytes.size()) return false;
-    if (got == 0) return bytes.empty();
-    if (std::memcmp(part.data(), bytes.data(), static_cast<std::size_t>(got)) != 0) return false;
-    bytes = bytes.subspan(static_cast<std::size_t>(got));
+  std::vector<std::uint8_t> buffer(std::size_t{1} << 20);
+  for (std::span<const std::uint8_t> part : parts) {
+    while (!part.empty()) {
+      const std::size_t size = std::min(part.size(), buffer.size());
+      const ssize_t got = read_up_to(file.get(), buffer.data(), size);
+      if (got != static_cast<ssize_t>(size) || std::memcmp(buffer.data(), part.data(), size) != 0) return false;
+      part = part.subspan(size);
+    }
   }
+  return read_up_to(file.get(), buffer.data(), 1) == 0;
 }
 
 bool write_all(int fd, std::span<const std::uint8_t> bytes) {
@@ -214,7 +216,7 @@ void write_file(const std::filesystem::path& path, std::span<const std::uint8_t>
 
 std::filesystem::path previous_of(const std::filesystem::path& path) { return path.string() + ".prev"; }
 
-void write_file_verified(const std::filesystem::path& path, std::span<const std::uint8_t> bytes) {
+void write_file_verified(const std::filesystem::path& path, std::span<const std::span<const std::uint8_t>> parts) {
   const std::filesystem::path previous = previous_of(path);
   const bool had_one = ::access(path.c_str(), F_OK) == 0;
   if (had_one) {
@@ -222,8 +224,10 @@ void write_file_verified(const std::filesystem::path& path, std::span<const std:
     ::unlink(previous.c_str());
     if (::link(path.c_str(), previous.c_str()) != 0) write_file(previous, read_file(path));  // no links on FAT
   }
-  write_file(path, bytes);
-  if (!holds(path, bytes)) {
+  FileWriter file(path);
+  for (const std::span<const std::uint8_t> part : parts) file.write(part);
+  file.commit();
+  if (!holds(path, parts)) {
     if (had_one) std::filesystem::rename(previous, path);
     throw Error(Exit::io, quoted(path) + " does not read back as it was written; is the disk failing?");
   }

@@ -45,7 +45,8 @@ class FileWriter {
 
 /// write_file, and what stood there before stays beside it as previous_of(path) until the new file was read back and is
 /// what was written; then it goes. Error io when it is not: what stood there before is in its place again.
-void write_file_verified(const std::filesystem::path& path, std::span<const std::uint8_t> bytes);
+/// The file's bytes are the parts, one behind the other.
+void write_file_verified(const std::filesystem::path& path, std::span<const std::span<const std::uint8_t>> parts);
 
 /// FILE.prev
 std::filesystem::path previous_of(const std::filesystem::path& path);

@@ -30,23 +30,34 @@ std::vector<std::uint8_t> half_bytes(const NamedArray& array) {
 
 }  // namespace
 
-std::vector<std::uint8_t> encode_arrays(const ArrayFile& file, Storage storage) {
+ArrayParts::ArrayParts(const ArrayFile& file, Storage storage) {
   constexpr std::size_t kernel_rank = 4;
   std::map<std::string, std::string> metadata = file.metadata;
-  std::vector<std::vector<std::uint8_t>> halves;  // floats are written from where they are
-  std::vector<SafetensorsTensor> tensors;
   Sha256 sha;
   for (const NamedArray& array : file.arrays) {
     const std::string unfit = unfit_value(array, kNoLimit);
     if (!unfit.empty()) throw Error(Exit::diverged, "the checkpoint is not saved: " + unfit);
     const bool is_half = storage == Storage::half && array.shape.size() == kernel_rank;
     std::span bytes(reinterpret_cast<const std::uint8_t*>(array.values.data()), array.values.size() * sizeof(float));
-    if (is_half) bytes = halves.emplace_back(half_bytes(array));
-    tensors.push_back({array.name, is_half ? ArchiveType::f16 : ArchiveType::f32, array.shape, bytes});
+    if (is_half) bytes = halves_.emplace_back(half_bytes(array));
+    tensors_.push_back({array.name, is_half ? ArchiveType::f16 : ArchiveType::f32, array.shape, bytes});
     sha.update(bytes);
   }
   metadata.emplace(kDigest, sha.hex());
-  return encode_safetensors(tensors, metadata);
+  header_ = encode_safetensors_header(tensors_, metadata);
+}
+
+std::vector<std::span<const std::uint8_t>> ArrayParts::all() const {
+  std::vector<std::span<const std::uint8_t>> parts{header_};
+  for (const SafetensorsTensor& tensor : tensors_) parts.push_back(tensor.bytes);
+  return parts;
+}
+
+std::vector<std::uint8_t> encode_arrays(const ArrayFile& file, Storage storage) {
+  const ArrayParts parts(file, storage);
+  std::vector<std::uint8_t> bytes;
+  for (const std::span<const std::uint8_t> part : parts.all()) bytes.insert(bytes.end(), part.begin(), part.end());
+  return bytes;
 }
 
 ArrayFile decode_arrays(const SafetensorsFile& file, const std::string& source) {

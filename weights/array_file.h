@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,20 @@ struct ArrayFile {
 enum class Storage : std::uint8_t {
   full,  // everything as F32
   half,  // arrays of four dimensions, which are the kernels and nearly all of a network, as F16; the others as F32
+};
+
+/// The bytes of a file in parts that follow each other: the header, and the arrays' numbers where they lie, for which
+/// the ArrayFile must live; halves are made here.
+class ArrayParts {
+ public:
+  /// Errors as encode_arrays.
+  explicit ArrayParts(const ArrayFile& file, Storage storage = Storage::full);
+  [[nodiscard]] std::vector<std::span<const std::uint8_t>> all() const;
+
+ private:
+  std::vector<std::vector<std::uint8_t>> halves_;
+  std::vector<SafetensorsTensor> tensors_;
+  std::vector<std::uint8_t> header_;
 };
 
 /// Error diverged when a value is not finite; bad_data when one is too large for half precision.

@@ -98,8 +98,8 @@ std::vector<std::uint8_t> SafetensorsFile::read(const std::string& name) const {
   return {bytes.begin(), bytes.end()};
 }
 
-std::vector<std::uint8_t> encode_safetensors(std::span<const SafetensorsTensor> tensors,
-                                             const std::map<std::string, std::string>& metadata) {
+std::vector<std::uint8_t> encode_safetensors_header(std::span<const SafetensorsTensor> tensors,
+                                                    const std::map<std::string, std::string>& metadata) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
   std::size_t data_size = 0;
@@ -122,10 +122,18 @@ std::vector<std::uint8_t> encode_safetensors(std::span<const SafetensorsTensor> 
 
   const std::uint64_t length = json.size();
   KARYON_CHECK(length <= kLargestHeader, "the header exceeds 100 MB");
-  std::vector<std::uint8_t> file(kLengthBytes);
-  std::memcpy(file.data(), &length, kLengthBytes);
-  file.reserve(kLengthBytes + json.size() + data_size);
-  file.insert(file.end(), json.begin(), json.end());
+  std::vector<std::uint8_t> bytes(kLengthBytes + json.size());
+  std::memcpy(bytes.data(), &length, kLengthBytes);
+  std::copy(json.begin(), json.end(), bytes.begin() + kLengthBytes);
+  return bytes;
+}
+
+std::vector<std::uint8_t> encode_safetensors(std::span<const SafetensorsTensor> tensors,
+                                             const std::map<std::string, std::string>& metadata) {
+  std::vector<std::uint8_t> file = encode_safetensors_header(tensors, metadata);
+  std::size_t size = file.size();
+  for (const SafetensorsTensor& tensor : tensors) size += tensor.bytes.size();
+  file.reserve(size);
   for (const SafetensorsTensor& tensor : tensors) file.insert(file.end(), tensor.bytes.begin(), tensor.bytes.end());
   return file;
 }

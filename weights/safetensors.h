@@ -46,6 +46,9 @@ struct SafetensorsTensor {
 
 /// The file's bytes: the metadata sorted by key, the tensors in the order given, the header padded with spaces to a
 /// multiple of 8. Equal input gives equal bytes. Names are unique and UTF-8 (checked as Karyon's own duty).
+/// encode_safetensors_header gives what comes before the tensors' bytes.
+std::vector<std::uint8_t> encode_safetensors_header(std::span<const SafetensorsTensor> tensors,
+                                                    const std::map<std::string, std::string>& metadata);
 std::vector<std::uint8_t> encode_safetensors(std::span<const SafetensorsTensor> tensors,
                                              const std::map<std::string, std::string>& metadata);
 

@@ -45,7 +45,7 @@ int run_program(int argc, char** argv, const std::function<Exit(int argc, char**
 #ifdef M_MMAP_THRESHOLD
     // Large blocks go back to the system when they are freed. Left to itself glibc raises this limit to 32 MB, and what
     // pictures and checkpoints leave in the heap stays there.
-    mallopt(M_MMAP_THRESHOLD, 4 << 20);
+    mallopt(M_MMAP_THRESHOLD, 1 << 18);
 #endif
     return finish_stdout(program, body(argc, argv));
   } catch (const Answered& answer) {

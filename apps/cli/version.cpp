@@ -35,10 +35,12 @@ std::string device_text(const cuda::DeviceFacts& facts) {
 }
 
 /// What this machine has of CUDA, for a binary that has a CUDA part.
-std::string machine_text(const cuda::Devices& found) {
-  const cuda::Libraries libraries = cuda::find_libraries();
-  std::string text = "\ndriver: " + (found.driver_version.empty() ? "not found" : "for CUDA " + found.driver_version) +
-                     "\ncuDNN: " + library_text(libraries.cudnn) + "\ncuBLAS: " + library_text(libraries.cublas);
+std::string machine_text(const cuda::Devices& found, bool load_libraries) {
+  std::string text = "\ndriver: " + (found.driver_version.empty() ? "not found" : "for CUDA " + found.driver_version);
+  if (load_libraries) {
+    const cuda::Libraries libraries = cuda::find_libraries();
+    text += "\ncuDNN: " + library_text(libraries.cudnn) + "\ncuBLAS: " + library_text(libraries.cublas);
+  }
   if (found.devices.empty()) text += "\ndevice: none";
   for (std::size_t i = 0; i < found.devices.size(); ++i) {
     text += "\ndevice: cuda:" + std::to_string(i) + " " + device_text(found.devices[i]);
@@ -48,11 +50,11 @@ std::string machine_text(const cuda::Devices& found) {
 
 }  // namespace
 
-std::string version_text(const std::string& program) {
+std::string version_text(const std::string& program, bool load_libraries) {
   const std::string features = cpu_features();
   const cuda::Devices found = cuda::find_devices();
   return program + " " KARYON_VERSION "\ncompiler: " + compiler() + "\nlibrary: " + dnnl_version_text() +
-         "\ncuda: " + built_text(found) + (found.built ? machine_text(found) : "") +
+         "\ncuda: " + built_text(found) + (found.built ? machine_text(found, load_libraries) : "") +
          "\ncpu: " + (features.empty() ? "no vector extensions known here" : features) + "\n";
 }
 

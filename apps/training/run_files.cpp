@@ -35,7 +35,7 @@ std::map<std::string, std::string> settings_of(const std::string& config) {
 
 std::string environment_json(int argc, const char* const* argv, Device device, int threads) {
   nlohmann::ordered_json json;
-  std::istringstream lines(version_text("karyon"));
+  std::istringstream lines(version_text("karyon", device.is_cuda()));
   std::string line;
   std::getline(lines, line);
   json["version"] = line.substr(line.find(' ') + 1);

@@ -72,7 +72,7 @@ PlateauState plateau_from(const Json& json) {
   return {number(0), number(1), json.at(2).get<int>()};
 }
 
-std::vector<std::uint8_t> encode(RunState state) {
+ArrayFile array_file(RunState state) {
   Json json{{"config", state.config},
             {"split", state.split},
             {"epoch", state.epoch},
@@ -92,7 +92,7 @@ std::vector<std::uint8_t> encode(RunState state) {
     const auto size = static_cast<std::int64_t>(values.size());
     file.arrays.push_back({kOptimizer + name, {size}, std::move(values)});
   }
-  return encode_arrays(file);
+  return file;
 }
 
 RunState decode(std::vector<std::uint8_t> bytes, const std::string& source) {
@@ -163,7 +163,10 @@ void restore_weights(const RunState& state, UNet& unet, TrainingStep& step) {
   if (unet.encoder().frozen()) unet.fold();
 }
 
-void save_state(const fs::path& run, RunState state) { write_file_verified(state_file(run), encode(std::move(state))); }
+void save_state(const fs::path& run, RunState state) {
+  const ArrayFile file = array_file(std::move(state));
+  write_file_verified(state_file(run), ArrayParts(file).all());
+}
 
 std::optional<RunState> load_state(const fs::path& run, std::string& warning) {
   const fs::path last = state_file(run), previous = previous_of(last);

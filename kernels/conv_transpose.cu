@@ -78,12 +78,12 @@ void conv_transpose_backward_weight(Stream& stream, std::span<const View<const T
   }
 }
 
-#define INSTANTIATE(T, Y)                                                                                         \
+#define INSTANTIATE(T, Y)                                                                                          \
   template void conv_transpose_forward<T, Y>(Stream&, std::span<const View<const T>>, StampedKernel, const float*, \
-                                             Activation, const ConvGeometry&, View<Y>);                           \
-  template void conv_transpose_backward_data<T, Y>(Stream&, View<const Y>, const float*, int, int,                \
-                                                   const ConvGeometry&, View<T>);                                 \
-  template void conv_transpose_backward_weight<T, Y>(Stream&, std::span<const View<const T>>, View<const Y>,      \
+                                             Activation, const ConvGeometry&, View<Y>);                            \
+  template void conv_transpose_backward_data<T, Y>(Stream&, View<const Y>, const float*, int, int,                 \
+                                                   const ConvGeometry&, View<T>);                                  \
+  template void conv_transpose_backward_weight<T, Y>(Stream&, std::span<const View<const T>>, View<const Y>,       \
                                                      const ConvGeometry&, float*, float*);
 INSTANTIATE(float, float)
 INSTANTIATE(Bfloat16, Bfloat16)

@@ -260,22 +260,18 @@ void narrow_backward_weight(Stream& stream, std::span<const ConstFloatView> inpu
   const std::int64_t partial_size = std::int64_t{width} * kernel_channels;
   constexpr std::int64_t kStep = 256;  // pixels whose columns stay in the first cache
   auto* partial = stream.workspace<float>(chunks * partial_size + kStep * width * stream.threads());
-  parallel_ranges(stream, stream.threads(), [&](std::int64_t worker, std::int64_t worker_end) {
-    for (; worker < worker_end; ++worker) {
-      float* columns = partial + chunks * partial_size + worker * kStep * width;
-      for (std::int64_t k = chunks * worker / stream.threads(); k < chunks * (worker + 1) / stream.threads(); ++k) {
-        float* sums = partial + k * partial_size;
-        std::fill_n(sums, partial_size, 0.0F);
-        const std::int64_t end = std::min(pixels, (k + 1) * kNarrowChunk);
-        for (std::int64_t first = k * kNarrowChunk; first < end; first += kStep) {
-          const std::int64_t count = std::min(kStep, end - first);
-          gather(dy, g, x.h, x.w, first, count, columns);
-          float* part = sums;
-          for (const ConstFloatView& in : inputs) {
-            narrow_weight_sums(columns, width, in.pixel(first), in.pitch, count, in.c, part);
-            part += std::int64_t{width} * in.c;
-          }
-        }
+  parallel_tasks(stream, chunks, [&](std::int64_t k, std::int64_t worker) {
+    float* columns = partial + chunks * partial_size + worker * kStep * width;
+    float* sums = partial + k * partial_size;
+    std::fill_n(sums, partial_size, 0.0F);
+    const std::int64_t end = std::min(pixels, (k + 1) * kNarrowChunk);
+    for (std::int64_t first = k * kNarrowChunk; first < end; first += kStep) {
+      const std::int64_t count = std::min(kStep, end - first);
+      gather(dy, g, x.h, x.w, first, count, columns);
+      float* part = sums;
+      for (const ConstFloatView& in : inputs) {
+        narrow_weight_sums(columns, width, in.pixel(first), in.pitch, count, in.c, part);
+        part += std::int64_t{width} * in.c;
       }
     }
   });
@@ -356,7 +352,7 @@ void conv_transpose_forward(Stream& stream, std::span<const ConstFloatView> inpu
   check_shapes(x, y, g);
   const std::int64_t width = std::int64_t{taps(g)} * y.c;
   if (is_narrow(width)) return narrow_forward(stream, inputs, kernel_channels, kernel.data, bias, act, g, y);
-  if (is_doubling(g)) return doubling_forward(stream, inputs, kernel, bias, act, y);
+  if (is_doubling(g)) return doubling_forward(stream, inputs, kernel, kernel_channels, bias, act, y);
   const Tasks tasks = plan_tasks(x.n, x.h, x.w, width, stream.threads());
   const Reach reach{contributions(x.h, y.h, g.kernel_h, g.stride_h, g.pad.top),
                     contributions(x.w, y.w, g.kernel_w, g.stride_w, g.pad.left)};
@@ -367,31 +363,25 @@ void conv_transpose_forward(Stream& stream, std::span<const ConstFloatView> inpu
       tasks.bands > 1 ? std::int64_t{std::min(band_rows + halo, x.h)} * x.w : std::int64_t{tasks.images} * x.h * x.w;
   auto* workspace = stream.workspace<float>(most_pixels * width * stream.threads());
 
-  parallel_ranges(stream, stream.threads(), [&](std::int64_t worker, std::int64_t worker_end) {
-    for (; worker < worker_end; ++worker) {
-      float* columns = workspace + worker * most_pixels * width;
-      const std::int64_t count = tasks.count(x.n);
-      for (std::int64_t task = count * worker / stream.threads(); task < count * (worker + 1) / stream.threads();
-           ++task) {
-        const int band = static_cast<int>(task % tasks.bands);
-        const int n_begin = static_cast<int>(task / tasks.bands) * tasks.images;
-        const int n_end = std::min(n_begin + tasks.images, x.n);
-        // Outputs [out_begin, out_end) belong to the task; inputs [in_begin, in_end) reach them.
-        const int first = band * band_rows, last = std::min(first + band_rows, x.h);
-        if (first >= x.h) continue;
-        const int out_begin = band == 0 ? 0 : std::clamp(first * g.stride_h - g.pad.top, 0, y.h);
-        const int out_end = last == x.h ? y.h : std::clamp(last * g.stride_h - g.pad.top, 0, y.h);
-        const int in_begin = std::max(0, first - halo);
-        const std::int64_t image = std::int64_t{x.h} * x.w;
-        const std::int64_t pixels =
-            tasks.bands > 1 ? std::int64_t{last - in_begin} * x.w : std::int64_t{n_end - n_begin} * image;
-        multiply(inputs, kernel_channels, kernel.data, width, n_begin * image + std::int64_t{in_begin} * x.w, pixels,
-                 columns);
-        for (int n = n_begin; n < n_end; ++n) {
-          sum_outputs(columns + (n - n_begin) * image * width, in_begin, n, out_begin, out_end, reach, x.w, g, bias,
-                      act, y);
-        }
-      }
+  parallel_tasks(stream, tasks.count(x.n), [&](std::int64_t task, std::int64_t worker) {
+    float* columns = workspace + worker * most_pixels * width;
+    const int band = static_cast<int>(task % tasks.bands);
+    const int n_begin = static_cast<int>(task / tasks.bands) * tasks.images;
+    const int n_end = std::min(n_begin + tasks.images, x.n);
+    // Outputs [out_begin, out_end) belong to the task; inputs [in_begin, in_end) reach them.
+    const int first = band * band_rows, last = std::min(first + band_rows, x.h);
+    if (first >= x.h) return;
+    const int out_begin = band == 0 ? 0 : std::clamp(first * g.stride_h - g.pad.top, 0, y.h);
+    const int out_end = last == x.h ? y.h : std::clamp(last * g.stride_h - g.pad.top, 0, y.h);
+    const int in_begin = std::max(0, first - halo);
+    const std::int64_t image = std::int64_t{x.h} * x.w;
+    const std::int64_t pixels =
+        tasks.bands > 1 ? std::int64_t{last - in_begin} * x.w : std::int64_t{n_end - n_begin} * image;
+    multiply(inputs, kernel_channels, kernel.data, width, n_begin * image + std::int64_t{in_begin} * x.w, pixels,
+             columns);
+    for (int n = n_begin; n < n_end; ++n) {
+      sum_outputs(columns + (n - n_begin) * image * width, in_begin, n, out_begin, out_end, reach, x.w, g, bias, act,
+                  y);
     }
   });
 }
@@ -409,17 +399,12 @@ void conv_transpose_backward_data(Stream& stream, ConstFloatView dy, const float
   const std::int64_t chunk = std::clamp<std::int64_t>(kColumnsInCache / width, 64, 2 * kGoodRows);
   auto* workspace = stream.workspace<float>(chunk * width * stream.threads());
   const std::int64_t chunks = (dx.pixels() + chunk - 1) / chunk;
-  parallel_ranges(stream, stream.threads(), [&](std::int64_t worker, std::int64_t worker_end) {
-    for (; worker < worker_end; ++worker) {
-      float* columns = workspace + worker * chunk * width;
-      for (std::int64_t task = chunks * worker / stream.threads(); task < chunks * (worker + 1) / stream.threads();
-           ++task) {
-        const std::int64_t first = task * chunk, pixels = std::min(chunk, dx.pixels() - first);
-        gather(dy, g, dx.h, dx.w, first, pixels, columns);
-        gemm(false, false, pixels, dx.c, width, columns, width, kernel + channel_begin, kernel_channels, 0.0F,
-             dx.pixel(first), dx.pitch);
-      }
-    }
+  parallel_tasks(stream, chunks, [&](std::int64_t task, std::int64_t worker) {
+    float* columns = workspace + worker * chunk * width;
+    const std::int64_t first = task * chunk, pixels = std::min(chunk, dx.pixels() - first);
+    gather(dy, g, dx.h, dx.w, first, pixels, columns);
+    gemm(false, false, pixels, dx.c, width, columns, width, kernel + channel_begin, kernel_channels, 0.0F,
+         dx.pixel(first), dx.pitch);
   });
 }
 
@@ -431,7 +416,7 @@ void conv_transpose_backward_weight(Stream& stream, std::span<const ConstFloatVi
   if (is_narrow(std::int64_t{taps(g)} * dy.c)) {
     narrow_backward_weight(stream, inputs, kernel_channels, dy, g, dkernel);
   } else if (is_doubling(g)) {
-    doubling_backward_weight(stream, inputs, dy, dkernel);
+    doubling_backward_weight(stream, inputs, kernel_channels, dy, dkernel);
   } else {
     gemm_backward_weight(stream, inputs, kernel_channels, dy, g, dkernel);
   }

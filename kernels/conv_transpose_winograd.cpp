@@ -68,29 +68,11 @@ struct Tiles {
 
 std::int64_t padded(std::int64_t columns) { return panels_of(columns) * kPanel; }
 
-int total_channels(std::span<const ConstFloatView> inputs) {
-  int channels = 0;
-  for (const ConstFloatView& x : inputs) channels += x.c;
-  return channels;
-}
-
 /// Floats of a row that holds the inputs' channels one behind the other, and lanes that tile_sums() clears behind them.
 std::int64_t row_length(std::span<const ConstFloatView> inputs) {
   std::int64_t length = 0;
   for (const ConstFloatView& x : inputs) length += padded(x.c);
   return length;
-}
-
-/// Calls body(task, worker) for tasks that threads share out evenly.
-template <class Body>
-void for_tasks(const Stream& stream, std::int64_t tasks, const Body& body) {
-  parallel_ranges(stream, stream.threads(), [&](std::int64_t worker, std::int64_t worker_end) {
-    for (; worker < worker_end; ++worker) {
-      for (std::int64_t t = tasks * worker / stream.threads(); t < tasks * (worker + 1) / stream.threads(); ++t) {
-        body(t, worker);
-      }
-    }
-  });
 }
 
 // ---- transformed kernels --------------------------------------------------------------------------------------------
@@ -132,7 +114,7 @@ KARYON_CLONES void transpose_block(const float* rows, int channels, float* colum
 /// For each of the 16 kernels, panels over the output channels: packed[kernel][panel][input channel][16].
 void pack_for_forward(Stream& stream, const float* kernel, int out, int in, float* packed) {
   const std::int64_t panels = panels_of(out), size = panels * in * kPanel;
-  for_tasks(stream, kKernels * kKernels * panels, [&](std::int64_t task, std::int64_t) {
+  parallel_tasks(stream, kKernels * kKernels * panels, [&](std::int64_t task, std::int64_t) {
     const int which = static_cast<int>(task / panels), o0 = static_cast<int>(task % panels) * kPanel;
     const int lanes = std::min(kPanel, out - o0);
     float* panel = packed + which * size + std::int64_t{o0} * in;
@@ -151,7 +133,7 @@ void pack_for_forward(Stream& stream, const float* kernel, int out, int in, floa
 /// For each of the 16 kernels, panels over input channels [begin, begin + count): packed[kernel][panel][output][16].
 void pack_for_backward(Stream& stream, const float* kernel, int out, int in, int begin, int count, float* packed) {
   const std::int64_t panels = panels_of(count), size = panels * out * kPanel;
-  for_tasks(stream, kKernels * kKernels * panels, [&](std::int64_t task, std::int64_t) {
+  parallel_tasks(stream, kKernels * kKernels * panels, [&](std::int64_t task, std::int64_t) {
     const int which = static_cast<int>(task / panels), c = static_cast<int>(task % panels) * kPanel;
     const int channels = std::min(kPanel, count - c);
     float* panel = packed + which * size + std::int64_t{c} * out;
@@ -236,10 +218,10 @@ KARYON_CLONES void join_products(const float* const* products, const float* bias
 
 bool is_doubling(const ConvGeometry& g) { return g == ConvGeometry{3, 3, 2, 2, {0, 1, 0, 1}}; }
 
-void doubling_forward(Stream& stream, std::span<const ConstFloatView> inputs, StampedKernel kernel, const float* bias,
-                      Activation act, const FloatView& y) {
+void doubling_forward(Stream& stream, std::span<const ConstFloatView> inputs, StampedKernel kernel, int kernel_channels,
+                      const float* bias, Activation act, const FloatView& y) {
   const ConstFloatView& x = inputs[0];
-  const int in = total_channels(inputs), out = y.c;
+  const int in = kernel_channels, out = y.c;
   const Tiles tiles(x);
   const std::int64_t width = padded(out), depth = row_length(inputs), task_rows = tiles.rows_of_task(stream.threads());
   const std::int64_t most = task_rows * tiles.across;
@@ -256,7 +238,7 @@ void doubling_forward(Stream& stream, std::span<const ConstFloatView> inputs, St
   std::fill_n(all_bias, width, 0.0F);
   if (bias != nullptr) std::copy_n(bias, out, all_bias);
 
-  for_tasks(stream, (tiles.rows() + task_rows - 1) / task_rows, [&](std::int64_t task, std::int64_t worker) {
+  parallel_tasks(stream, (tiles.rows() + task_rows - 1) / task_rows, [&](std::int64_t task, std::int64_t worker) {
     float* sums = all_bias + width + worker * scratch;
     float* products = sums + inputs_size;
     float* lines = products + products_size;
@@ -334,7 +316,7 @@ void doubling_backward_data(Stream& stream, const ConstFloatView& dy, const floa
   auto* packed = stream.workspace<float>(packed_size + scratch * stream.threads());
   pack_for_backward(stream, kernel, out, kernel_channels, channel_begin, dx.c, packed);
 
-  for_tasks(stream, (tiles.rows() + task_rows - 1) / task_rows, [&](std::int64_t task, std::int64_t worker) {
+  parallel_tasks(stream, (tiles.rows() + task_rows - 1) / task_rows, [&](std::int64_t task, std::int64_t worker) {
     float* sums = packed + packed_size + worker * scratch;
     float* parts = sums + sums_size;
     float* nowhere = parts + parts_size;
@@ -401,7 +383,7 @@ struct InputPanels {
 void join_kernel_gradient(Stream& stream, const float* gradients, std::int64_t kernel_size, std::int64_t ld,
                           const InputPanels& panels, int out, int in, float* dkernel) {
   constexpr KernelSum kTaps[3] = {{2, {2, 1}}, {1, {3, 0}}, {2, {0, 1}}};  // kernels that a tap is part of
-  for_tasks(stream, std::int64_t{9} * out, [&](std::int64_t task, std::int64_t) {
+  parallel_tasks(stream, std::int64_t{9} * out, [&](std::int64_t task, std::int64_t) {
     const int tap = static_cast<int>(task / out);
     const std::int64_t o = task % out;
     const KernelSum &down = kTaps[tap / 3], &across = kTaps[tap % 3];
@@ -422,8 +404,8 @@ void join_kernel_gradient(Stream& stream, const float* gradients, std::int64_t k
 
 }  // namespace
 
-void doubling_backward_weight(Stream& stream, std::span<const ConstFloatView> inputs, const ConstFloatView& dy,
-                              float* dkernel) {
+void doubling_backward_weight(Stream& stream, std::span<const ConstFloatView> inputs, int kernel_channels,
+                              const ConstFloatView& dy, float* dkernel) {
   const Tiles tiles(inputs[0]);
   const InputPanels panels{inputs};
   const int out = dy.c;
@@ -472,7 +454,7 @@ void doubling_backward_weight(Stream& stream, std::span<const ConstFloatView> in
       }
     }
   });
-  join_kernel_gradient(stream, gradients, kernel_size, width, panels, out, total_channels(inputs), dkernel);
+  join_kernel_gradient(stream, gradients, kernel_size, width, panels, out, kernel_channels, dkernel);
 }
 
 }  // namespace karyon

@@ -18,12 +18,12 @@ namespace karyon {
 
 bool is_doubling(const ConvGeometry& geometry);
 
-/// The transformed kernel is kept, by its stamp.
-void doubling_forward(Stream& stream, std::span<const ConstFloatView> inputs, StampedKernel kernel, const float* bias,
-                      Activation act, const FloatView& y);
+/// The transformed kernel is kept, by its stamp. kernel_channels: those of all inputs together.
+void doubling_forward(Stream& stream, std::span<const ConstFloatView> inputs, StampedKernel kernel, int kernel_channels,
+                      const float* bias, Activation act, const FloatView& y);
 void doubling_backward_data(Stream& stream, const ConstFloatView& dy, const float* kernel, int kernel_channels,
                             int channel_begin, const FloatView& dx);
-void doubling_backward_weight(Stream& stream, std::span<const ConstFloatView> inputs, const ConstFloatView& dy,
-                              float* dkernel);
+void doubling_backward_weight(Stream& stream, std::span<const ConstFloatView> inputs, int kernel_channels,
+                              const ConstFloatView& dy, float* dkernel);
 
 }  // namespace karyon

@@ -43,4 +43,16 @@ void parallel_ranges(const Stream& stream, std::int64_t count, const Body& body)
   if (error) std::rethrow_exception(error);
 }
 
+/// Calls body(task, worker) for each of `count` tasks, which the threads share out evenly in order. worker counts from
+/// 0 below the stream's threads: it names the part of the workspace that a task may use.
+template <class Body>
+void parallel_tasks(const Stream& stream, std::int64_t count, const Body& body) {
+  const std::int64_t workers = stream.threads();
+  parallel_ranges(stream, workers, [&](std::int64_t worker, std::int64_t worker_end) {
+    for (; worker < worker_end; ++worker) {
+      for (std::int64_t t = count * worker / workers; t < count * (worker + 1) / workers; ++t) body(t, worker);
+    }
+  });
+}
+
 }  // namespace karyon

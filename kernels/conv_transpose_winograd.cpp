@@ -165,7 +165,8 @@ constexpr Order make_order() {
         order.down[place] = k / kKernels + a;
         order.across[place] = k % kKernels + b;
         order.kernel[place] = k;
-        order.place[static_cast<std::size_t>(order.down[place] * kProducts + order.across[place])] = at;
+        order.place[static_cast<std::size_t>(order.down[place]) * kProducts +
+                    static_cast<std::size_t>(order.across[place])] = at;
       }
     }
   }

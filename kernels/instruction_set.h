@@ -21,6 +21,7 @@ InstructionSet instruction_set();
 
 /// Defines `void name parameters` by the template `name_with<Vec> arguments`, which must be KARYON_INLINE. Parameters
 /// and arguments stand in parentheses.
+// NOLINTBEGIN(bugprone-macro-parentheses)
 #if defined(__x86_64__)
 #define KARYON_VERSIONS(name, parameters, arguments)                                             \
   static void name##_baseline parameters { name##_with<::karyon::Vec4> arguments; }              \
@@ -36,5 +37,6 @@ InstructionSet instruction_set();
 #define KARYON_VERSIONS(name, parameters, arguments) \
   void name parameters { name##_with<::karyon::Vec4> arguments; }
 #endif
+// NOLINTEND(bugprone-macro-parentheses)
 
 }  // namespace karyon

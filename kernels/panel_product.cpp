@@ -74,7 +74,8 @@ template <class Vec, int panels, int most, int... less>
 KARYON_INLINE void product_rows(std::integer_sequence<int, less...>, std::int64_t rows,
                                 std::span<const ProductTerm> terms, std::int64_t row, std::int64_t panel, float* c,
                                 std::ptrdiff_t ldc) {
-  ((rows == less + 1 && (Block<Vec, less + 1, panels>::product(terms, row, panel, c, ldc), true)) || ...);
+  static_cast<void>(
+      ((rows == less + 1 && (Block<Vec, less + 1, panels>::product(terms, row, panel, c, ldc), true)) || ...));
 }
 
 template <class Vec, int panels, int most>
@@ -119,6 +120,7 @@ KARYON_INLINE void outer_product_with(const float* a, std::int64_t a_panels, con
 }
 
 // The shapes leave as many registers as a line of b and a factor need, of 32, 16 and 16.
+// NOLINTBEGIN(bugprone-macro-parentheses)
 #define PANEL_VARIANT(name, attribute, vec, panels, rows, outer_rows)                                               \
   attribute void product_##name(std::span<const ProductTerm> terms, std::int64_t m, std::int64_t count, float* c,   \
                                 std::ptrdiff_t ldc) {                                                               \
@@ -129,6 +131,7 @@ KARYON_INLINE void outer_product_with(const float* a, std::int64_t a_panels, con
     outer_product_with<vec, panels, outer_rows>(a, a_panels, b, b_panels, count, add, c, ldc);                      \
   }
 
+// NOLINTEND(bugprone-macro-parentheses)
 PANEL_VARIANT(baseline, , Vec4, 1, 2, 2)
 #if defined(__x86_64__)
 PANEL_VARIANT(avx2, KARYON_AVX2, Vec8, 1, 6, 4)

@@ -125,8 +125,8 @@ std::vector<DepthwiseVariant> find_variants() {
 }  // namespace
 
 std::span<const DepthwiseVariant> depthwise_variants() {
-  static const std::vector<DepthwiseVariant> variants = find_variants();
-  return variants;
+  static const std::vector<DepthwiseVariant> kVariants = find_variants();
+  return kVariants;
 }
 
 }  // namespace karyon

@@ -21,7 +21,6 @@ namespace karyon {
 namespace {
 
 constexpr float kRounding = 12582912.0F;  // 1.5 * 2^23: adding it leaves a float without fraction
-constexpr int kGroup = 16;                // columns
 
 /// Between whole bounds, then to the nearest whole number; its byte, plus zero.
 KARYON_INLINE std::uint8_t byte_of(float value, float low, float high, int zero) {
@@ -31,7 +30,7 @@ KARYON_INLINE std::uint8_t byte_of(float value, float low, float high, int zero)
 }
 
 KARYON_CLONES void plain(const SumRows& rows, const ByteOutput& output) {
-  const float low = static_cast<float>(output.low - output.zero), high = static_cast<float>(output.high - output.zero);
+  const auto low = static_cast<float>(output.low - output.zero), high = static_cast<float>(output.high - output.zero);
   const float residual_scale = output.residual_scale;
   const int zero = output.zero;
   const float* scale = rows.scale;
@@ -51,6 +50,8 @@ KARYON_CLONES void plain(const SumRows& rows, const ByteOutput& output) {
 }
 
 #if KARYON_REQUANTISE_VARIANTS
+
+constexpr int kGroup = 16;  // columns
 
 template <bool adds>
 __attribute__((target("avx512f"))) void avx512_rows(const SumRows& rows, const ByteOutput& output) {
@@ -92,8 +93,8 @@ std::vector<RequantiseVariant> find_variants() {
 }  // namespace
 
 std::span<const RequantiseVariant> requantise_variants() {
-  static const std::vector<RequantiseVariant> variants = find_variants();
-  return variants;
+  static const std::vector<RequantiseVariant> kVariants = find_variants();
+  return kVariants;
 }
 
 }  // namespace karyon

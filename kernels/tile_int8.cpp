@@ -175,8 +175,8 @@ std::vector<TileVariant> find_variants() {
 }  // namespace
 
 std::span<const TileVariant> tile_variants() {
-  static const std::vector<TileVariant> variants = find_variants();
-  return variants;
+  static const std::vector<TileVariant> kVariants = find_variants();
+  return kVariants;
 }
 
 }  // namespace karyon

@@ -35,7 +35,7 @@ inline std::vector<float> depthwise_scales(std::span<const float> kernel, int ch
       const float scale = largest / 127 * (1 + kWidest * static_cast<float>(t) / kTried);
       double sum = 0, squares = 0;
       for (std::size_t i = c; i < kernel.size(); i += count) {
-        const double error = static_cast<double>(std::round(kernel[i] / scale) * scale - kernel[i]);
+        const auto error = static_cast<double>(std::round(kernel[i] / scale) * scale - kernel[i]);
         sum += error;
         squares += error * error;
       }

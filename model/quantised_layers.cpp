@@ -39,6 +39,7 @@ double multiply_adds(std::span<const int> channels, const ByteView& x, int outpu
 
 std::vector<ConstByteView> views(const std::vector<ByteTensor>& tensors) {
   std::vector<ConstByteView> all;
+  all.reserve(tensors.size());
   for (const ByteTensor& tensor : tensors) all.emplace_back(tensor.view);
   return all;
 }

@@ -23,7 +23,7 @@ KARYON_INLINE void multiply_add_with(float factor, float addend, float* result) 
   Vec chains[kChains], a = Vec{} + factor, b = Vec{} + addend;
   for (int i = 0; i < kChains; ++i) chains[i] = b * static_cast<float>(i);
   for (std::int64_t step = 0; step < kSteps; ++step) {
-    for (int i = 0; i < kChains; ++i) chains[i] = chains[i] * a + b;
+    for (Vec& chain : chains) chain = chain * a + b;
   }
   for (int i = 1; i < kChains; ++i) chains[0] += chains[i];
   *result = 0;

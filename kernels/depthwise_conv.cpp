@@ -29,8 +29,9 @@ struct Row {
 };
 
 template <Activation act, class Vec>
-KARYON_INLINE void store(float* out, Vec value) {
+KARYON_INLINE void store(float* out, const Vec& sum) {
   const Vec zero = {};
+  Vec value = sum;
   if constexpr (act != Activation::none) value = value > zero ? value : zero;
   if constexpr (act == Activation::relu6) {
     const Vec six = zero + 6.0F;

@@ -11,55 +11,56 @@ namespace karyon {
 namespace {
 
 /// `vectors` vectors of channels of `count` columns, all in registers.
-template <class Vec, int count, int vectors>
+template <class L, int count, int vectors>
 KARYON_INLINE void weight_block(const float* gathered, int columns, const float* x, std::ptrdiff_t pitch,
                                 std::int64_t pixels, int channels, float* sums) {
-  constexpr int kLanes = kLanesOf<Vec>;
+  using Vec = typename L::Vec;
+  constexpr int kLanes = L::kCount;
   Vec total[count][vectors];
   for (int t = 0; t < count; ++t) {
     for (int v = 0; v < vectors; ++v) {
-      total[t][v] = vector_at<Vec>(sums + static_cast<std::ptrdiff_t>(t) * channels + v * kLanes);
+      total[t][v] = KARYON_AT(L, sums + static_cast<std::ptrdiff_t>(t) * channels + v * kLanes);
     }
   }
   for (std::int64_t i = 0; i < pixels; ++i) {
     Vec value[vectors];
-    for (int v = 0; v < vectors; ++v) value[v] = vector_at<Vec>(x + i * pitch + v * kLanes);
+    for (int v = 0; v < vectors; ++v) value[v] = KARYON_AT(L, x + i * pitch + v * kLanes);
     for (int t = 0; t < count; ++t) {
       for (int v = 0; v < vectors; ++v) total[t][v] += gathered[i * columns + t] * value[v];
     }
   }
   for (int t = 0; t < count; ++t) {
     for (int v = 0; v < vectors; ++v) {
-      vector_at<Vec>(sums + static_cast<std::ptrdiff_t>(t) * channels + v * kLanes) = total[t][v];
+      KARYON_AT(L, sums + static_cast<std::ptrdiff_t>(t) * channels + v * kLanes) = total[t][v];
     }
   }
 }
 
 /// All columns of `vectors` vectors of channels; nine columns at a time leave the registers that a line needs.
-template <class Vec, int vectors>
+template <class L, int vectors>
 KARYON_INLINE void weight_columns(const float* gathered, int columns, const float* x, std::ptrdiff_t pitch,
                                   std::int64_t pixels, int channels, float* sums) {
   int t = 0;
   for (; t + 9 <= columns; t += 9) {
-    weight_block<Vec, 9, vectors>(gathered + t, columns, x, pitch, pixels, channels,
-                                  sums + static_cast<std::ptrdiff_t>(t) * channels);
+    weight_block<L, 9, vectors>(gathered + t, columns, x, pitch, pixels, channels,
+                                sums + static_cast<std::ptrdiff_t>(t) * channels);
   }
   for (; t < columns; ++t) {
-    weight_block<Vec, 1, vectors>(gathered + t, columns, x, pitch, pixels, channels,
-                                  sums + static_cast<std::ptrdiff_t>(t) * channels);
+    weight_block<L, 1, vectors>(gathered + t, columns, x, pitch, pixels, channels,
+                                sums + static_cast<std::ptrdiff_t>(t) * channels);
   }
 }
 
-template <class Vec>
+template <class L>
 KARYON_INLINE void narrow_weight_sums_with(const float* gathered, int columns, const float* x, std::ptrdiff_t pitch,
                                            std::int64_t pixels, int channels, float* sums) {
-  constexpr int kLanes = kLanesOf<Vec>, kVectors = kLanes == 16 ? 2 : 1;  // AVX-512 has twice the registers
+  constexpr int kLanes = L::kCount, kVectors = kLanes == 16 ? 2 : 1;  // AVX-512 has twice the registers
   int c = 0;
   for (; c + kVectors * kLanes <= channels; c += kVectors * kLanes) {
-    weight_columns<Vec, kVectors>(gathered, columns, x + c, pitch, pixels, channels, sums + c);
+    weight_columns<L, kVectors>(gathered, columns, x + c, pitch, pixels, channels, sums + c);
   }
   for (; c + kLanes <= channels; c += kLanes) {
-    weight_columns<Vec, 1>(gathered, columns, x + c, pitch, pixels, channels, sums + c);
+    weight_columns<L, 1>(gathered, columns, x + c, pitch, pixels, channels, sums + c);
   }
   for (; c < channels; ++c) {
     for (int t = 0; t < columns; ++t) {

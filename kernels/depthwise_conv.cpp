@@ -28,8 +28,9 @@ struct Row {
   int in_w, out_w, channels;
 };
 
-template <Activation act, class Vec>
-KARYON_INLINE void store(float* out, const Vec& sum) {
+template <Activation act, class L>
+KARYON_INLINE void store(float* out, const typename L::Vec& sum) {
+  using Vec = typename L::Vec;
   const Vec zero = {};
   Vec value = sum;
   if constexpr (act != Activation::none) value = value > zero ? value : zero;
@@ -37,7 +38,7 @@ KARYON_INLINE void store(float* out, const Vec& sum) {
     const Vec six = zero + 6.0F;
     value = value < six ? value : six;
   }
-  vector_at<Vec>(out) = value;
+  KARYON_AT(L, out) = value;
 }
 
 /// One output pixel, any kernel, checking each tap's column.
@@ -58,28 +59,29 @@ KARYON_INLINE void pixel_checked(const Row& a, const ConvGeometry& g, int q) {
 }
 
 /// Columns [begin, end), whose taps all lie inside, of a 3x3 kernel; channels in vectors, the rest one by one.
-template <Activation act, class Vec>
+template <Activation act, class L>
 KARYON_INLINE void interior_3x3(const Row& a, int stride, int pad_left, int begin, int end) {
   int c = 0;
-  for (; c + kLanesOf<Vec> <= a.channels; c += kLanesOf<Vec>) {
+  for (; c + L::kCount <= a.channels; c += L::kCount) {
+    using Vec = typename L::Vec;
     Vec k[9];
-    for (int t = 0; t < 9; ++t) k[t] = vector_at<Vec>(a.kernel + static_cast<std::ptrdiff_t>(t) * a.channels + c);
+    for (int t = 0; t < 9; ++t) k[t] = KARYON_AT(L, a.kernel + static_cast<std::ptrdiff_t>(t) * a.channels + c);
     Vec bias = {};
-    if (a.bias != nullptr) bias = vector_at<Vec>(a.bias + c);
+    if (a.bias != nullptr) bias = KARYON_AT(L, a.bias + c);
     const std::ptrdiff_t p = a.in_pitch;
     for (int q = begin; q < end; ++q) {
       const std::ptrdiff_t at = (q * stride - pad_left) * p + c;
       const float *x0 = a.rows[0] + at, *x1 = a.rows[1] + at, *x2 = a.rows[2] + at;
-      Vec s0 = bias + vector_at<Vec>(x0) * k[0];
-      Vec s1 = vector_at<Vec>(x0 + p) * k[1];
-      Vec s2 = vector_at<Vec>(x0 + 2 * p) * k[2];
-      s0 += vector_at<Vec>(x1) * k[3];
-      s1 += vector_at<Vec>(x1 + p) * k[4];
-      s2 += vector_at<Vec>(x1 + 2 * p) * k[5];
-      s0 += vector_at<Vec>(x2) * k[6];
-      s1 += vector_at<Vec>(x2 + p) * k[7];
-      s2 += vector_at<Vec>(x2 + 2 * p) * k[8];
-      store<act, Vec>(a.out + q * a.out_pitch + c, s0 + s1 + s2);
+      Vec s0 = bias + KARYON_AT(L, x0) * k[0];
+      Vec s1 = KARYON_AT(L, x0 + p) * k[1];
+      Vec s2 = KARYON_AT(L, x0 + 2 * p) * k[2];
+      s0 += KARYON_AT(L, x1) * k[3];
+      s1 += KARYON_AT(L, x1 + p) * k[4];
+      s2 += KARYON_AT(L, x1 + 2 * p) * k[5];
+      s0 += KARYON_AT(L, x2) * k[6];
+      s1 += KARYON_AT(L, x2 + p) * k[7];
+      s2 += KARYON_AT(L, x2 + 2 * p) * k[8];
+      store<act, L>(a.out + q * a.out_pitch + c, s0 + s1 + s2);
     }
   }
   for (; c < a.channels; ++c) {
@@ -96,22 +98,22 @@ KARYON_INLINE void interior_3x3(const Row& a, int stride, int pad_left, int begi
   }
 }
 
-template <Activation act, class Vec>
+template <Activation act, class L>
 KARYON_INLINE void forward_row_as(const Row& a, const ConvGeometry& g) {
   int begin = a.out_w, end = a.out_w;  // columns inside
   if (g.kernel_h == 3 && g.kernel_w == 3) {
     begin = std::min(a.out_w, std::max(0, (g.pad.left + g.stride_w - 1) / g.stride_w));
     end = a.in_w - 3 + g.pad.left < 0 ? 0 : (a.in_w - 3 + g.pad.left) / g.stride_w + 1;
     end = std::max(begin, std::min(end, a.out_w));
-    interior_3x3<act, Vec>(a, g.stride_w, g.pad.left, begin, end);
+    interior_3x3<act, L>(a, g.stride_w, g.pad.left, begin, end);
   }
   for (int q = 0; q < begin; ++q) pixel_checked<act>(a, g, q);
   for (int q = end; q < a.out_w; ++q) pixel_checked<act>(a, g, q);
 }
 
-template <class Vec>
+template <class L>
 KARYON_INLINE void forward_row_with(const Row& a, const ConvGeometry& g, Activation act) {
-  ACTIVATION_SWITCH(act, forward_row_as<kAct, Vec>(a, g));
+  ACTIVATION_SWITCH(act, forward_row_as<kAct, L>(a, g));
 }
 KARYON_VERSIONS(forward_row, (const Row& a, const ConvGeometry& g, Activation act), (a, g, act))
 
@@ -130,7 +132,7 @@ KARYON_CLONES void gradient_pixel(const Tap* taps, int count, int channels, floa
 }
 
 /// dkernel[r][s][c] += sum over the row's pixels of x * dy; rows as in forward_row, dy the row of output gradients.
-template <class Vec>
+template <class L>
 KARYON_INLINE void weight_row_with(const float* const* rows, const float* dy, std::ptrdiff_t in_pitch,
                                    std::ptrdiff_t dy_pitch, int in_w, int out_w, int channels, const ConvGeometry& g,
                                    float* dkernel) {
@@ -143,13 +145,13 @@ KARYON_INLINE void weight_row_with(const float* const* rows, const float* dy, st
     for (int r = 0; r < g.kernel_h; ++r) {
       float* sum = dkernel + static_cast<std::ptrdiff_t>(r * g.kernel_w + s) * channels;
       int c = 0;
-      for (; c + kLanesOf<Vec> <= channels; c += kLanesOf<Vec>) {
-        Vec total = vector_at<Vec>(sum + c);
+      for (; c + L::kCount <= channels; c += L::kCount) {
+        typename L::Vec total = KARYON_AT(L, sum + c);
         for (int q = begin; q < end; ++q) {
-          total += vector_at<Vec>(dy + q * dy_pitch + c) *
-                   vector_at<Vec>(rows[r] + (q * g.stride_w - g.pad.left + s) * in_pitch + c);
+          total += KARYON_AT(L, dy + q * dy_pitch + c) *
+                   KARYON_AT(L, rows[r] + (q * g.stride_w - g.pad.left + s) * in_pitch + c);
         }
-        vector_at<Vec>(sum + c) = total;
+        KARYON_AT(L, sum + c) = total;
       }
       for (; c < channels; ++c) {
         for (int q = begin; q < end; ++q) {

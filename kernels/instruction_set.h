@@ -19,23 +19,23 @@ enum class InstructionSet : std::uint8_t { baseline, avx2, avx512 };
 /// which each version is tested on one machine). Asked once in a process.
 InstructionSet instruction_set();
 
-/// Defines `void name parameters` by the template `name_with<Vec> arguments`, which must be KARYON_INLINE. Parameters
+/// Defines `void name parameters` by the template `name_with<Lanes> arguments`, which must be KARYON_INLINE. Parameters
 /// and arguments stand in parentheses.
 // NOLINTBEGIN(bugprone-macro-parentheses)
 #if defined(__x86_64__)
-#define KARYON_VERSIONS(name, parameters, arguments)                                             \
-  static void name##_baseline parameters { name##_with<::karyon::Vec4> arguments; }              \
-  KARYON_AVX2 static void name##_avx2 parameters { name##_with<::karyon::Vec8> arguments; }      \
-  KARYON_AVX512 static void name##_avx512 parameters { name##_with<::karyon::Vec16> arguments; } \
-  void name parameters {                                                                         \
-    const ::karyon::InstructionSet set = ::karyon::instruction_set();                            \
-    if (set == ::karyon::InstructionSet::avx512) return name##_avx512 arguments;                 \
-    if (set == ::karyon::InstructionSet::avx2) return name##_avx2 arguments;                     \
-    name##_baseline arguments;                                                                   \
+#define KARYON_VERSIONS(name, parameters, arguments)                                               \
+  static void name##_baseline parameters { name##_with<::karyon::Lanes4> arguments; }              \
+  KARYON_AVX2 static void name##_avx2 parameters { name##_with<::karyon::Lanes8> arguments; }      \
+  KARYON_AVX512 static void name##_avx512 parameters { name##_with<::karyon::Lanes16> arguments; } \
+  void name parameters {                                                                           \
+    const ::karyon::InstructionSet set = ::karyon::instruction_set();                              \
+    if (set == ::karyon::InstructionSet::avx512) return name##_avx512 arguments;                   \
+    if (set == ::karyon::InstructionSet::avx2) return name##_avx2 arguments;                       \
+    name##_baseline arguments;                                                                     \
   }
 #else
 #define KARYON_VERSIONS(name, parameters, arguments) \
-  void name parameters { name##_with<::karyon::Vec4> arguments; }
+  void name parameters { name##_with<::karyon::Lanes4> arguments; }
 #endif
 // NOLINTEND(bugprone-macro-parentheses)
 

@@ -13,9 +13,10 @@ namespace {
 constexpr int kCacheLine = 16;  // floats
 
 /// A block of results held in registers: `rows` rows of `panels` panels, each of 16 / lanes vectors.
-template <class Vec, int rows, int panels>
+template <class L, int rows, int panels>
 struct Block {
-  static constexpr int kVecLanes = kLanesOf<Vec>;
+  using Vec = typename L::Vec;
+  static constexpr int kVecLanes = L::kCount;
   static constexpr int kVectors = panels * kPanel / kVecLanes;
 
   /// Where vector v of a row lies, if panels are `stride` apart.
@@ -36,7 +37,7 @@ struct Block {
         const std::int64_t end = std::min<std::int64_t>(begin + kCacheLine, t.k);
         for (std::int64_t i = begin; i < end; ++i, b += kPanel) {
           Vec line[kVectors];
-          for (int v = 0; v < kVectors; ++v) line[v] = vector_at<Vec>(b + place(v, t.panel_stride));
+          for (int v = 0; v < kVectors; ++v) line[v] = KARYON_AT(L, b + place(v, t.panel_stride));
           for (int r = 0; r < rows; ++r) {
             const float factor = a[r * t.lda + i];
             for (int v = 0; v < kVectors; ++v) sum[r][v] += factor * line[v];
@@ -45,7 +46,7 @@ struct Block {
       }
     }
     for (int r = 0; r < rows; ++r) {
-      for (int v = 0; v < kVectors; ++v) vector_at<Vec>(c + r * ldc + place(v, kPanel)) = sum[r][v];
+      for (int v = 0; v < kVectors; ++v) KARYON_AT(L, c + r * ldc + place(v, kPanel)) = sum[r][v];
     }
   }
 
@@ -55,52 +56,52 @@ struct Block {
     Vec sum[rows][kVectors] = {};
     for (std::int64_t i = 0; i < count; ++i, a += kPanel, b += kPanel) {
       Vec line[kVectors];
-      for (int v = 0; v < kVectors; ++v) line[v] = vector_at<Vec>(b + place(v, spaced_panel(count)));
+      for (int v = 0; v < kVectors; ++v) line[v] = KARYON_AT(L, b + place(v, spaced_panel(count)));
       for (int r = 0; r < rows; ++r) {
         for (int v = 0; v < kVectors; ++v) sum[r][v] += a[r] * line[v];
       }
     }
     for (int r = 0; r < rows; ++r) {
       for (int v = 0; v < kVectors; ++v) {
-        Vec& out = vector_at<Vec>(c + r * ldc + place(v, kPanel));
-        out = add ? out + sum[r][v] : sum[r][v];
+        float* out = c + r * ldc + place(v, kPanel);
+        KARYON_AT(L, out) = add ? KARYON_AT(L, out) + sum[r][v] : sum[r][v];
       }
     }
   }
 };
 
-/// Calls Block<Vec, rows, panels>::product for the number of rows that is left.
-template <class Vec, int panels, int most, int... less>
+/// Calls Block<L, rows, panels>::product for the number of rows that is left.
+template <class L, int panels, int most, int... less>
 KARYON_INLINE void product_rows(std::integer_sequence<int, less...>, std::int64_t rows,
                                 std::span<const ProductTerm> terms, std::int64_t row, std::int64_t panel, float* c,
                                 std::ptrdiff_t ldc) {
   static_cast<void>(
-      ((rows == less + 1 && (Block<Vec, less + 1, panels>::product(terms, row, panel, c, ldc), true)) || ...));
+      ((rows == less + 1 && (Block<L, less + 1, panels>::product(terms, row, panel, c, ldc), true)) || ...));
 }
 
-template <class Vec, int panels, int most>
+template <class L, int panels, int most>
 KARYON_INLINE void product_columns(std::span<const ProductTerm> terms, std::int64_t m, std::int64_t panel, float* c,
                                    std::ptrdiff_t ldc) {
   // Blocks of nearly equal height: a last one of few rows would leave the multiply-add units idle.
   const std::int64_t blocks = (m + most - 1) / most;
   for (std::int64_t k = 0; k < blocks; ++k) {
     const std::int64_t row = m * k / blocks;
-    product_rows<Vec, panels, most>(std::make_integer_sequence<int, most>(), m * (k + 1) / blocks - row, terms, row,
-                                    panel, c + row * ldc + panel * kPanel, ldc);
+    product_rows<L, panels, most>(std::make_integer_sequence<int, most>(), m * (k + 1) / blocks - row, terms, row,
+                                  panel, c + row * ldc + panel * kPanel, ldc);
   }
 }
 
-template <class Vec, int panels, int rows>
+template <class L, int panels, int rows>
 KARYON_INLINE void product_with(std::span<const ProductTerm> terms, std::int64_t m, std::int64_t count, float* c,
                                 std::ptrdiff_t ldc) {
   std::int64_t panel = 0;
-  for (; panel + panels <= count; panel += panels) product_columns<Vec, panels, rows>(terms, m, panel, c, ldc);
+  for (; panel + panels <= count; panel += panels) product_columns<L, panels, rows>(terms, m, panel, c, ldc);
   if constexpr (panels > 1) {
-    for (; panel < count; ++panel) product_columns<Vec, 1, rows>(terms, m, panel, c, ldc);
+    for (; panel < count; ++panel) product_columns<L, 1, rows>(terms, m, panel, c, ldc);
   }
 }
 
-template <class Vec, int panels, int rows>
+template <class L, int panels, int rows>
 KARYON_INLINE void outer_product_with(const float* a, std::int64_t a_panels, const float* b, std::int64_t b_panels,
                                       std::int64_t count, bool add, float* c, std::ptrdiff_t ldc) {
   static_assert(kPanel % rows == 0);
@@ -111,9 +112,9 @@ KARYON_INLINE void outer_product_with(const float* a, std::int64_t a_panels, con
       const float* a_rows = a + i / kPanel * size + i % kPanel;
       float* out = c + i * ldc + j * kPanel;
       if (j + panels <= b_panels) {
-        Block<Vec, rows, panels>::outer_product(a_rows, b_panel, count, add, out, ldc);
+        Block<L, rows, panels>::outer_product(a_rows, b_panel, count, add, out, ldc);
       } else {
-        Block<Vec, rows, 1>::outer_product(a_rows, b_panel, count, add, out, ldc);
+        Block<L, rows, 1>::outer_product(a_rows, b_panel, count, add, out, ldc);
       }
     }
   }
@@ -132,10 +133,10 @@ KARYON_INLINE void outer_product_with(const float* a, std::int64_t a_panels, con
   }
 
 // NOLINTEND(bugprone-macro-parentheses)
-PANEL_VARIANT(baseline, , Vec4, 1, 2, 2)
+PANEL_VARIANT(baseline, , Lanes4, 1, 2, 2)
 #if defined(__x86_64__)
-PANEL_VARIANT(avx2, KARYON_AVX2, Vec8, 1, 6, 4)
-PANEL_VARIANT(avx512, KARYON_AVX512, Vec16, 2, 14, 8)
+PANEL_VARIANT(avx2, KARYON_AVX2, Lanes8, 1, 6, 4)
+PANEL_VARIANT(avx512, KARYON_AVX512, Lanes16, 2, 14, 8)
 #endif
 #undef PANEL_VARIANT
 

@@ -11,23 +11,39 @@
 
 namespace karyon {
 
-/// Aligned like a float, so any address may be read as one.
-using Vec4 = float __attribute__((vector_size(16), aligned(4), may_alias));
-using Vec8 = float __attribute__((vector_size(32), aligned(4), may_alias));
-using Vec16 = float __attribute__((vector_size(64), aligned(4), may_alias));
+/// Vectors of floats aligned like a float, so any address may be read as one: KARYON_AT(L, p) is the vector that begins
+/// at p. Typedefs in structs, each written out, and no references: clang takes the alignment off aliases, template
+/// arguments and references, GCC off dependent types.
+#define KARYON_LANES(name, bytes)                                                              \
+  struct name {                                                                                \
+    typedef float Vec __attribute__((vector_size(bytes), aligned(4), may_alias)); /* NOLINT */ \
+    static constexpr int kCount = (bytes) / static_cast<int>(sizeof(float));                   \
+    struct Cell {                                                                              \
+      Vec value;                                                                               \
+    } __attribute__((may_alias));                                                              \
+  };
+KARYON_LANES(Lanes4, 16)
+KARYON_LANES(Lanes8, 32)
+KARYON_LANES(Lanes16, 64)
+#undef KARYON_LANES
+/// A single float, for what is left behind the last vector.
+struct Lanes1 {
+  using Vec = float;
+  static constexpr int kCount = 1;
+  struct Cell {
+    float value;
+  } __attribute__((may_alias));
+};
 
-template <class Vec>
-constexpr int kLanesOf = static_cast<int>(sizeof(Vec) / sizeof(float));
-
-/// The vector (or float) that begins there.
-template <class Vec>
-KARYON_INLINE const Vec& vector_at(const float* p) {
-  return *reinterpret_cast<const Vec*>(p);
+template <class L>
+KARYON_INLINE const typename L::Cell* cell_at(const float* p) {
+  return reinterpret_cast<const typename L::Cell*>(p);
 }
-template <class Vec>
-KARYON_INLINE Vec& vector_at(float* p) {
-  return *reinterpret_cast<Vec*>(p);
+template <class L>
+KARYON_INLINE typename L::Cell* cell_at(float* p) {
+  return reinterpret_cast<typename L::Cell*>(p);
 }
+#define KARYON_AT(L, p) (::karyon::cell_at<L>(p)->value)
 
 template <Activation act>
 KARYON_INLINE float activate(float value) {

@@ -15,19 +15,18 @@ struct Sources {
   float sign[4] = {};
 };
 
-/// The sum of `count` pixels in registers' width, at element `at` of each.
-template <int count, class Value>
+/// The sum of `count` pixels in L's width, at element `at` of each.
+template <int count, class L>
 KARYON_INLINE void sum_at(const float* const* pixel, const float* sign, std::ptrdiff_t at, float* out) {
-  const auto value = [&](int k) -> const Value& { return vector_at<Value>(pixel[k] + at); };
-  auto& sum = vector_at<Value>(out);
-  if constexpr (count == 1) sum = sign[0] * value(0);
-  if constexpr (count == 2) sum = sign[0] * value(0) + sign[1] * value(1);
-  if constexpr (count == 4) {
-    sum = (sign[0] * value(0) + sign[1] * value(1)) + (sign[2] * value(2) + sign[3] * value(3));
+  typename L::Vec sum = sign[0] * KARYON_AT(L, pixel[0] + at);
+  if constexpr (count > 1) sum += sign[1] * KARYON_AT(L, pixel[1] + at);
+  if constexpr (count > 2) {
+    sum += sign[2] * KARYON_AT(L, pixel[2] + at) + sign[3] * KARYON_AT(L, pixel[3] + at);
   }
+  KARYON_AT(L, out) = sum;
 }
 
-template <class Vec, int count>
+template <class L, int count>
 KARYON_INLINE void sum_tiles_of(const Sources& s, std::ptrdiff_t step, int tiles, int channels, float* out,
                                 const TileLayout& layout) {
   // Copies that no store through `out` can change.
@@ -38,10 +37,10 @@ KARYON_INLINE void sum_tiles_of(const Sources& s, std::ptrdiff_t step, int tiles
   for (int t = 0; t < tiles; ++t, out += tile_pitch) {
     float* line = out;
     for (int p = 0; p < whole; ++p, line += panel_pitch) {
-      for (int k = 0; k < kPanel; k += kLanesOf<Vec>) sum_at<count, Vec>(pixel, sign, p * kPanel + k, line + k);
+      for (int k = 0; k < kPanel; k += L::kCount) sum_at<count, L>(pixel, sign, p * kPanel + k, line + k);
     }
     if (rest > 0) {
-      for (int k = 0; k < rest; ++k) sum_at<count, float>(pixel, sign, whole * kPanel + k, line + k);
+      for (int k = 0; k < rest; ++k) sum_at<count, Lanes1>(pixel, sign, whole * kPanel + k, line + k);
       std::fill(line + rest, line + kPanel, 0.0F);
     }
     for (int k = 0; k < count; ++k) pixel[k] += step;
@@ -49,12 +48,12 @@ KARYON_INLINE void sum_tiles_of(const Sources& s, std::ptrdiff_t step, int tiles
 }
 
 /// count 1, 2 or 4; step: floats from one tile's pixels to the next one's.
-template <class Vec>
+template <class L>
 KARYON_INLINE void sum_tiles_with(const Sources& s, std::ptrdiff_t step, int tiles, int channels, float* out,
                                   const TileLayout& layout) {
-  if (s.count == 1) return sum_tiles_of<Vec, 1>(s, step, tiles, channels, out, layout);
-  if (s.count == 2) return sum_tiles_of<Vec, 2>(s, step, tiles, channels, out, layout);
-  sum_tiles_of<Vec, 4>(s, step, tiles, channels, out, layout);
+  if (s.count == 1) return sum_tiles_of<L, 1>(s, step, tiles, channels, out, layout);
+  if (s.count == 2) return sum_tiles_of<L, 2>(s, step, tiles, channels, out, layout);
+  sum_tiles_of<L, 4>(s, step, tiles, channels, out, layout);
 }
 KARYON_VERSIONS(sum_tiles,
                 (const Sources& s, std::ptrdiff_t step, int tiles, int channels, float* out, const TileLayout& layout),

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <numeric>
 
 #include "kernels/instruction_set.h"
 #include "kernels/parallel.h"
@@ -18,16 +19,18 @@ constexpr int kChains = 12;
 
 /// Independent chains, each a multiply-add behind the other: twelve hide the latency, and with the two operands fit
 /// into sixteen registers.
-template <class Vec>
+template <class L>
 KARYON_INLINE void multiply_add_with(float factor, float addend, float* result) {
+  using Vec = typename L::Vec;
   Vec chains[kChains], a = Vec{} + factor, b = Vec{} + addend;
   for (int i = 0; i < kChains; ++i) chains[i] = b * static_cast<float>(i);
   for (std::int64_t step = 0; step < kSteps; ++step) {
     for (Vec& chain : chains) chain = chain * a + b;
   }
   for (int i = 1; i < kChains; ++i) chains[0] += chains[i];
-  *result = 0;
-  for (int lane = 0; lane < kLanesOf<Vec>; ++lane) *result += chains[0][lane];
+  float sums[L::kCount];
+  KARYON_AT(L, sums) = chains[0];
+  *result = std::accumulate(sums, sums + L::kCount, 0.0F);
 }
 KARYON_VERSIONS(multiply_add, (float factor, float addend, float* result), (factor, addend, result))
 

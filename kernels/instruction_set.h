@@ -4,6 +4,8 @@
 // are enough.
 #pragma once
 
+#include <cstdint>
+
 #include "kernels/simd.h"
 
 #if defined(__x86_64__)

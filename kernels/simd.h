@@ -3,8 +3,6 @@
 // function is compiled for).
 #pragma once
 
-#include <cstdint>
-
 #include "kernels/view.h"
 
 #define KARYON_INLINE inline __attribute__((always_inline))

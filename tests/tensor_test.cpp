@@ -18,6 +18,16 @@ TEST(Tensor, SharesNumbersAmongHandles) {
   EXPECT_EQ(a.id(), b.id());
 }
 
+TEST(Tensor, OfASmallerBatchTakesTheBlockOfAWholeOne) {
+  Context context({}, 1);
+  static_cast<void>(Tensor::empty(context, {32, 8, 8, 16}));
+  const std::uint64_t allocations = context.memory().figures().device_allocations;
+  context.set_room(21, 32);
+  const Tensor last = Tensor::empty(context, {21, 8, 8, 16});
+  EXPECT_EQ(last.shape(), (Shape{21, 8, 8, 16}));
+  EXPECT_EQ(context.memory().figures().device_allocations, allocations);
+}
+
 TEST(Tensor, SlicesChannelsWithoutCopy) {
   Context context({}, 1);
   const Tensor a = Tensor::from(context, {1, 1, 2, 3}, {1, 2, 3, 4, 5, 6});

@@ -55,7 +55,10 @@ std::vector<std::span<const std::uint8_t>> ArrayParts::all() const {
 
 std::vector<std::uint8_t> encode_arrays(const ArrayFile& file, Storage storage) {
   const ArrayParts parts(file, storage);
+  std::size_t size = 0;
+  for (const std::span<const std::uint8_t> part : parts.all()) size += part.size();
   std::vector<std::uint8_t> bytes;
+  bytes.reserve(size);
   for (const std::span<const std::uint8_t> part : parts.all()) bytes.insert(bytes.end(), part.begin(), part.end());
   return bytes;
 }
